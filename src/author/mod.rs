@@ -1,0 +1,1 @@
+//! Placeholder: filled by the layer's first change.

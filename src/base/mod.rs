@@ -1,0 +1,9 @@
+//! What every layer may use: errors, places in files, configuration, events, cancellation.
+
+pub mod cancel;
+pub mod error;
+pub mod events;
+pub mod suggest;
+pub mod yaml;
+
+pub use error::{Error, Frame, Kind, Place, Result};

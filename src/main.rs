@@ -1,0 +1,3 @@
+//! The `fthost` binary: everything is in the library's `cli`.
+
+fn main() {}
