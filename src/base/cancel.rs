@@ -1,10 +1,15 @@
 //! How a run is told to stop: first gently, then at once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Kind};
+
+/// How long scripts may still compute (to write down what they have) once no call is on its way.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Shared by everything that a run does. Cloning gives another handle on the same state.
 #[derive(Clone, Default)]
@@ -13,29 +18,80 @@ pub struct Stop {
     pub drain: CancellationToken,
     /// Cancelled: requests on the wire are given up, too.
     pub abort: CancellationToken,
-    why: Arc<OnceLock<Error>>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    why: OnceLock<Error>,
+    /// The same as `drain`, cheap enough to be asked at every step of a script.
+    draining: AtomicBool,
+    calls: AtomicUsize,
+    quiet_since: Mutex<Option<Instant>>,
 }
 
 impl Stop {
     /// Begins to drain, for the first reason given.
     pub fn drain_because(&self, error: Error) {
-        let _ = self.why.set(error);
+        let _ = self.state.why.set(error);
+        self.state.note_quiet();
+        self.state.draining.store(true, Ordering::Release);
         self.drain.cancel();
     }
 
     /// Why the run stops, once it does.
     pub fn reason(&self) -> Option<&Error> {
-        self.why.get()
+        self.state.why.get()
     }
 
     /// The error of whatever may not begin any more.
     pub fn check(&self) -> Result<(), Error> {
-        if self.drain.is_cancelled() { Err(self.error()) } else { Ok(()) }
+        if self.state.draining.load(Ordering::Acquire) { Err(self.error()) } else { Ok(()) }
     }
 
     /// The reason, or a plain interruption when none was given.
     pub fn error(&self) -> Error {
-        self.why.get().cloned().unwrap_or_else(|| Error::new(Kind::Interrupted, "interrupted"))
+        self.reason().cloned().unwrap_or_else(|| Error::new(Kind::Interrupted, "interrupted"))
+    }
+
+    /// Counts a call as on its way until the guard is dropped.
+    pub fn call_begins(&self) -> CallGuard {
+        self.state.calls.fetch_add(1, Ordering::AcqRel);
+        CallGuard(self.state.clone())
+    }
+
+    /// How many calls are on their way.
+    pub fn calls(&self) -> usize {
+        self.state.calls.load(Ordering::Acquire)
+    }
+
+    /// Whether scripts must end: at once when aborted; when draining, a moment after the last reply.
+    pub fn scripts_end_now(&self) -> bool {
+        if !self.state.draining.load(Ordering::Acquire) {
+            return false;
+        }
+        self.abort.is_cancelled() || self.calls() == 0 && self.state.quiet_for(LAST_WORDS)
+    }
+}
+
+/// See [`Stop::call_begins`].
+pub struct CallGuard(Arc<State>);
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        self.0.note_quiet();
+        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl State {
+    fn note_quiet(&self) {
+        *self.quiet_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn quiet_for(&self, time: Duration) -> bool {
+        let since = *self.quiet_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_none_or(|since| since.elapsed() >= time)
     }
 }
 
@@ -50,5 +106,17 @@ mod tests {
         stop.drain_because(Error::new(Kind::Disk, "disk full"));
         stop.clone().drain_because(Error::new(Kind::Interrupted, "interrupted"));
         assert_eq!(stop.check().unwrap_err().kind(), Kind::Disk);
+    }
+
+    #[test]
+    fn scripts_go_on_while_a_call_is_on_its_way() {
+        let stop = Stop::default();
+        let call = stop.call_begins();
+        stop.drain_because(Error::new(Kind::Interrupted, "interrupted"));
+        assert!(!stop.scripts_end_now());
+        drop(call);
+        assert!(!stop.scripts_end_now(), "it may still write down what it has");
+        stop.abort.cancel();
+        assert!(stop.scripts_end_now());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Error;
+
 /// Something worth telling.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -34,7 +36,7 @@ pub enum Event {
         /// Whether its record is complete.
         outcome: ItemOutcome,
         /// Why it failed.
-        message: Option<String>,
+        error: Option<Error>,
     },
     /// A `process` has ended: its summary, as scripts get it.
     ProcessEnded {

@@ -2,7 +2,9 @@
 
 pub mod cancel;
 pub mod error;
+pub mod config;
 pub mod events;
+pub mod panic;
 pub mod suggest;
 pub mod yaml;
 

@@ -1,1 +1,24 @@
-//! Placeholder: filled by the layer's first change.
+//! The host API: what scripts call. One thin file a namespace (convert, call, convert), and one
+//! table that lists them.
+
+pub mod backends;
+pub mod checkpoints;
+pub mod files;
+pub mod lengths;
+pub mod local;
+pub mod options;
+pub mod processing;
+pub mod random;
+pub mod reader;
+pub mod rubrics;
+pub mod scoring;
+pub mod session;
+pub mod slices;
+pub mod surroundings;
+pub mod table;
+pub mod text;
+pub mod tokens;
+pub mod training;
+pub mod transcripts;
+
+pub use session::Session;

@@ -1,1 +1,16 @@
-//! Placeholder: filled by the layer's first change.
+//! The script engine: one Rhai engine with limits, modules contained in the project, closures that
+//! run on other threads, and errors that say where. Nothing below this layer knows Rhai.
+
+pub mod closure;
+pub mod context;
+pub mod engine;
+pub mod library;
+pub mod raise;
+pub mod resolver;
+pub mod signatures;
+pub mod trace;
+pub mod values;
+
+pub use context::Ctx;
+pub use engine::ScriptEngine;
+pub use raise::{ScriptError, ScriptResult};

@@ -1,1 +1,15 @@
-//! Placeholder: filled by the layer's first change.
+//! What a run does: calls to models, items in parallel, checkpoints kept. It takes plain closures
+//! and knows no Rhai.
+
+pub mod backends;
+pub mod call;
+pub mod plan;
+pub mod pool;
+pub mod process;
+pub mod scope;
+pub mod settings;
+pub mod world;
+
+pub use backends::Backend;
+pub use scope::Scope;
+pub use world::World;

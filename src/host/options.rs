@@ -1,0 +1,109 @@
+//! Option maps: only known keys, each of its type. The known keys stand in the namespaces' lists, by
+//! which `check` finds a misspelled one before the first call.
+
+use rhai::{Dynamic, FnPtr, Map};
+
+use super::table;
+use crate::base::config::Params;
+use crate::base::{Error, Kind, Result, suggest};
+use crate::script::values;
+
+/// The options of one function: which of its parameters they are, and their names.
+pub struct OptionsOf {
+    /// The function.
+    pub function: &'static str,
+    /// Position of the map among the parameters, a method's object counting as the first.
+    pub parameter: usize,
+    /// The names.
+    pub names: &'static [&'static str],
+}
+
+/// Sampling parameters, wherever they are taken.
+pub const SAMPLING: [&str; 5] = ["max_tokens", "temperature", "top_p", "seed", "stop"];
+
+/// A checked option map.
+pub struct Options<'a> {
+    function: &'static str,
+    map: &'a Map,
+}
+
+impl<'a> Options<'a> {
+    /// Refuses options that the function does not know.
+    pub fn of(function: &'static str, map: &'a Map) -> Result<Options<'a>> {
+        let known = table::options(function).map_or(&[][..], |options| options.names);
+        match map.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(Options { function, map }),
+            Some(key) => Err(unknown(function, key, known)),
+        }
+    }
+
+    /// The raw value of an option that is set.
+    pub fn get(&self, name: &str) -> Option<&'a Dynamic> {
+        self.map.get(name).filter(|value| !value.is_unit())
+    }
+
+    /// A text.
+    pub fn text(&self, name: &str) -> Result<Option<String>> {
+        self.typed(name, "a string", |value| value.clone().into_string().ok())
+    }
+
+    /// A whole number of at least `least`.
+    pub fn whole(&self, name: &str, least: i64) -> Result<Option<usize>> {
+        let what = format!("a whole number of at least {least}");
+        let fits = |value: &Dynamic| value.as_int().ok().filter(|n| *n >= least);
+        self.typed(name, &what, |value| fits(value).and_then(|n| usize::try_from(n).ok()))
+    }
+
+    /// A number, whole or not.
+    pub fn number(&self, name: &str) -> Result<Option<f64>> {
+        self.typed(name, "a number", |value| value.as_float().ok().or(value.as_int().ok().map(|n| n as f64)))
+    }
+
+    /// True or false.
+    pub fn truth(&self, name: &str) -> Result<Option<bool>> {
+        self.typed(name, "true or false", |value| value.as_bool().ok())
+    }
+
+    /// A closure, when it is one.
+    pub fn closure(&self, name: &str) -> Option<FnPtr> {
+        self.get(name).and_then(|value| value.clone().try_cast::<FnPtr>())
+    }
+
+    /// The sampling parameters among the options.
+    pub fn params(&self) -> Result<Params> {
+        Ok(Params {
+            max_tokens: self.whole("max_tokens", 1)?.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+            temperature: self.number("temperature")?,
+            top_p: self.number("top_p")?,
+            seed: self.typed("seed", "a whole number", |value| value.as_int().ok())?,
+            stop: self.typed("stop", "a string or an array of strings", texts)?,
+        })
+    }
+
+    fn typed<T>(&self, name: &str, what: &str, read: impl Fn(&Dynamic) -> Option<T>) -> Result<Option<T>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let wrong = || {
+            let found = values::type_name(value);
+            let message = format!("option `{name}` of `{}` must be {what}, not {found} {value}", self.function);
+            Error::new(Kind::Argument, message)
+        };
+        read(value).map(Some).ok_or_else(wrong)
+    }
+}
+
+/// The error of an option that a function does not know.
+pub fn unknown(function: &str, key: &str, known: &[&str]) -> Error {
+    let message = format!("`{function}` has no option `{key}`");
+    let near = suggest::nearest(key, known.iter().copied());
+    let near = near.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+    let list = known.join(", ");
+    Error::new(Kind::UnknownOption, message).hint(format!("{near}It knows: {list}"))
+}
+
+fn texts(value: &Dynamic) -> Option<Vec<String>> {
+    if let Ok(text) = value.clone().into_string() {
+        return Some(vec![text]);
+    }
+    let items = value.as_array_ref().ok()?;
+    items.iter().map(|item| item.clone().into_string().ok()).collect()
+}

@@ -1,0 +1,81 @@
+//! Calling a script's closure from other threads: each call gets its own copy of what the closure
+//! captured, and its own context (the item it works for) in the tag.
+
+use rhai::{Dynamic, FnPtr, NativeCallContext, NativeCallContextStore};
+
+use super::context::Ctx;
+use super::trace;
+use crate::base::{Error, Kind, Result};
+
+/// A closure together with where it was passed, callable from any thread.
+pub struct Closure {
+    function: FnPtr,
+    store: NativeCallContextStore,
+}
+
+impl Closure {
+    /// Takes `function`, as of now: later changes of its captured variables are not seen.
+    pub fn new(context: &NativeCallContext, function: &FnPtr) -> Result<Closure> {
+        let mut function = function.clone();
+        let curry: Vec<Dynamic> = function.curry().iter().map(unshare).collect();
+        check_captures(&curry)?;
+        function.set_curry(curry);
+        #[allow(deprecated)] // "volatile", not deprecated
+        Ok(Closure { function, store: context.store_data() })
+    }
+
+    /// Calls it for `ctx` with one argument.
+    pub fn call(&self, context: &NativeCallContext, ctx: &Ctx, argument: Dynamic) -> Result<Dynamic> {
+        let mut store = self.store.clone();
+        store.global.tag = Dynamic::from(ctx.clone());
+        // Operations are counted per closure call.
+        store.global.num_operations = Default::default();
+        #[allow(deprecated)]
+        let context = store.create_context(context.engine());
+        let mut function = self.function.clone();
+        function.set_curry(self.function.curry().iter().map(unshare).collect::<Vec<_>>());
+        function
+            .call_within_context::<Dynamic>(&context, (argument,))
+            .map(|value| unshare(&value))
+            .map_err(|e| trace::error_in_closure(*e, &context, ctx))
+    }
+}
+
+/// A copy that shares nothing with the original, also not inside arrays, maps and closures.
+pub fn unshare(value: &Dynamic) -> Dynamic {
+    let mut value = value.flatten_clone();
+    if let Ok(mut items) = value.as_array_mut() {
+        items.iter_mut().for_each(|item| *item = unshare(item));
+    }
+    if let Ok(mut map) = value.as_map_mut() {
+        map.values_mut().for_each(|item| *item = unshare(item));
+    }
+    if let Some(mut function) = value.write_lock::<FnPtr>() {
+        let curry: Vec<Dynamic> = function.curry().iter().map(unshare).collect();
+        function.set_curry(curry);
+    }
+    value
+}
+
+/// A generator that every worker would copy gives every worker the same draws.
+fn check_captures(captured: &[Dynamic]) -> Result<()> {
+    if !captured.iter().any(holds_generator) {
+        return Ok(());
+    }
+    let message = "the closure captures a random generator: every item would draw the same numbers";
+    Err(Error::new(Kind::Argument, message)
+        .hint("make one inside, from the item: `let random = rng(item.id);`"))
+}
+
+fn holds_generator(value: &Dynamic) -> bool {
+    if let Ok(items) = value.as_array_ref() {
+        return items.iter().any(holds_generator);
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return map.values().any(holds_generator);
+    }
+    if let Some(function) = value.read_lock::<FnPtr>() {
+        return function.curry().iter().any(holds_generator);
+    }
+    value.is::<crate::pipeline::rng::Rng>()
+}

@@ -1,0 +1,228 @@
+//! The scripts of a run: texts, syntax trees and imports, loaded before anything runs, so that a
+//! mistake anywhere is found before the first call.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, RwLock};
+
+use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
+use sha2::{Digest, Sha256};
+
+use super::signatures::Signatures;
+use super::trace;
+use crate::base::{Error, Kind, Place, Result, suggest};
+
+/// One loaded script file.
+pub struct Unit {
+    /// `scripts/prompts.rhai`, or `std/rubric` for a shipped module.
+    pub path: String,
+    /// Its text.
+    pub source: Arc<str>,
+    /// Its syntax tree, unoptimised: `check` sees branches that never run.
+    pub ast: AST,
+    /// The paths that it imports, and where.
+    pub imports: Vec<(String, Position)>,
+}
+
+/// Reads the text of a script by its path.
+pub type Loader = Box<dyn Fn(&str) -> Result<String> + Send + Sync>;
+
+/// All loaded scripts.
+pub struct Library {
+    units: RwLock<BTreeMap<String, Arc<Unit>>>,
+    loader: Loader,
+    signatures: OnceLock<Signatures>,
+    host_names: Vec<String>,
+}
+
+impl Library {
+    /// An empty library; `host_names` are the functions that scripts may not redefine.
+    pub fn new(loader: Loader, host_names: Vec<String>) -> Library {
+        Library { units: RwLock::default(), loader, signatures: OnceLock::new(), host_names }
+    }
+
+    /// A loaded unit.
+    pub fn unit(&self, path: &str) -> Option<Arc<Unit>> {
+        self.units.read().ok()?.get(path).cloned()
+    }
+
+    /// The functions that scripts can call.
+    pub fn signatures(&self, engine: &Engine) -> &Signatures {
+        self.signatures.get_or_init(|| Signatures::of(engine))
+    }
+
+    /// Where a position of a script stands.
+    pub fn place(&self, path: &str, position: Position) -> Option<Place> {
+        let line = position.line()?;
+        let source = self.unit(path).map(|unit| unit.source.clone()).unwrap_or_default();
+        Some(Place::new(path, &source, line, position.position().unwrap_or(0)))
+    }
+
+    /// Loads a script from the project with all that it imports; a cycle is an error with its chain.
+    pub fn load(&self, engine: &Engine, path: &str) -> Result<Arc<Unit>> {
+        self.load_all(engine, path, None, &mut Vec::new())
+    }
+
+    /// Loads a script from its text, in place of a file.
+    pub fn load_text(&self, engine: &Engine, path: &str, text: &str) -> Result<Arc<Unit>> {
+        self.load_all(engine, path, Some(text.to_string()), &mut Vec::new())
+    }
+
+    /// The units that `path` reaches by imports, itself first, each once.
+    pub fn reachable(&self, path: &str) -> Vec<Arc<Unit>> {
+        let mut found: Vec<Arc<Unit>> = Vec::new();
+        let mut waiting = vec![path.to_string()];
+        while let Some(path) = waiting.pop() {
+            if found.iter().any(|unit| unit.path == path) {
+                continue;
+            }
+            if let Some(unit) = self.unit(&path) {
+                waiting.extend(unit.imports.iter().rev().map(|(path, _)| path.clone()));
+                found.push(unit);
+            }
+        }
+        found
+    }
+
+    /// Hash of the project's code that `path` reaches: comments, layout and shipped modules aside.
+    pub fn code_hash(&self, engine: &Engine, path: &str) -> String {
+        let mut hash = Sha256::new();
+        let mut units = self.reachable(path);
+        units.sort_by(|a, b| a.path.cmp(&b.path));
+        for unit in units.iter().filter(|unit| !unit.path.starts_with("std/")) {
+            let code = engine.compact_script(&*unit.source).unwrap_or_else(|_| unit.source.to_string());
+            hash.update(code);
+            hash.update([0]);
+        }
+        hex(&hash.finalize())
+    }
+
+    fn load_all(
+        &self,
+        engine: &Engine,
+        path: &str,
+        text: Option<String>,
+        open: &mut Vec<String>,
+    ) -> Result<Arc<Unit>> {
+        if let Some(unit) = self.unit(path).filter(|_| text.is_none()) {
+            return Ok(unit);
+        }
+        let text = text.map_or_else(|| (self.loader)(path), Ok)?;
+        let unit = Arc::new(self.compile(engine, path, text)?);
+        if let Ok(mut units) = self.units.write() {
+            units.insert(path.into(), unit.clone());
+        }
+        open.push(path.into());
+        for (import, position) in &unit.imports {
+            self.load_import(engine, &unit, import, *position, open)?;
+        }
+        open.pop();
+        Ok(unit)
+    }
+
+    fn load_import(
+        &self,
+        engine: &Engine,
+        unit: &Unit,
+        import: &str,
+        position: Position,
+        open: &mut Vec<String>,
+    ) -> Result<()> {
+        let place = place_in(unit, position);
+        if let Some(start) = open.iter().position(|path| path == import) {
+            let chain = open[start..].iter().map(String::as_str).chain([import]);
+            let chain = chain.collect::<Vec<_>>().join(" -> ");
+            return Err(Error::new(Kind::Script, format!("these scripts import each other: {chain}"))
+                .hint("move what both need into a third script")
+                .at(place));
+        }
+        self.load_all(engine, import, None, open).map(drop).map_err(|e| e.at(place))
+    }
+
+    fn compile(&self, engine: &Engine, path: &str, text: String) -> Result<Unit> {
+        let mut ast = engine.compile(&text).map_err(|e| trace::parse_error(engine, self, path, &text, &e))?;
+        ast.set_source(path);
+        let mut unit = Unit { path: path.into(), source: text.into(), ast, imports: Vec::new() };
+        self.refuse_shadowing(&unit)?;
+        unit.imports = imports(&unit)?;
+        Ok(unit)
+    }
+
+    /// A script function named like a host function would silently replace it.
+    fn refuse_shadowing(&self, unit: &Unit) -> Result<()> {
+        let shadows = |name: &str| self.host_names.iter().any(|host| host == name);
+        match unit.ast.iter_functions().find(|f| shadows(f.name)) {
+            None => Ok(()),
+            Some(f) => {
+                let error = Error::new(Kind::Script, format!("`{}` is a host function", f.name))
+                    .hint(format!("give yours another name, such as `my_{}`", f.name));
+                Err(error.at(definition_place(unit, f.name)))
+            }
+        }
+    }
+}
+
+/// The path of the unit that an import names: `personas` -> `scripts/personas.rhai`.
+pub fn import_path(name: &str) -> Result<String> {
+    if let Some(module) = name.strip_prefix("std/") {
+        return Ok(format!("std/{}", module.trim_end_matches(".rhai")));
+    }
+    let leaves = name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..");
+    if leaves || name.is_empty() {
+        return Err(Error::new(Kind::Denied, format!("`{name}` is outside of the project's scripts"))
+            .hint("import names a file below scripts/, without the ending: import \"prompts\" as prompts;"));
+    }
+    Ok(format!("scripts/{}.rhai", name.trim_end_matches(".rhai")))
+}
+
+/// Advice for an import of a shipped module that does not exist.
+pub fn unknown_std_module<'a>(path: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
+    Error::new(Kind::NotFound, format!("there is no module `{path}`")).hint(suggest::hint(path, known))
+}
+
+/// A position of a unit.
+pub fn place_in(unit: &Unit, position: Position) -> Place {
+    let (line, column) = (position.line().unwrap_or(1), position.position().unwrap_or(0));
+    Place::new(&unit.path, &unit.source, line, column)
+}
+
+/// Where `fn name` stands: syntax trees do not keep it.
+pub fn definition_place(unit: &Unit, name: &str) -> Place {
+    let defines = |line: &str| {
+        let rest = line.trim_start().trim_start_matches("private ").strip_prefix("fn ")?;
+        rest.trim_start().strip_prefix(name)?.trim_start().starts_with('(').then(|| line.find(name)).flatten()
+    };
+    for (i, line) in unit.source.lines().enumerate() {
+        if let Some(byte) = defines(line) {
+            return Place::new(&unit.path, &unit.source, i + 1, line[..byte].chars().count() + 1);
+        }
+    }
+    Place::new(&unit.path, &unit.source, 1, 1)
+}
+
+fn imports(unit: &Unit) -> Result<Vec<(String, Position)>> {
+    let mut found = Vec::new();
+    let mut fault = None;
+    unit.ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, position))) = path.last() {
+            match import_of(&import.0) {
+                Ok(target) => found.push((target, import.0.position())),
+                Err(e) => fault = fault.take().or(Some(e.at(place_in(unit, *position)))),
+            }
+        }
+        true
+    });
+    fault.map_or(Ok(found), Err)
+}
+
+fn import_of(expression: &Expr) -> Result<String> {
+    match expression {
+        Expr::StringConstant(name, _) => import_path(name),
+        _ => Err(Error::new(Kind::Script, "an import must name its file in plain quotes")
+            .hint("write import \"prompts\" as prompts; so that the file is checked before the run")),
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,85 @@
+//! Gives scripts the modules that they import: only those that the library has loaded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use rhai::{
+    Engine, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, SharedModule,
+};
+
+use super::library::{Library, Unit, import_path};
+use super::raise::ScriptResult;
+
+/// Resolves imports from the library, each module evaluated once.
+pub struct LibraryResolver {
+    library: Arc<Library>,
+    modules: RwLock<HashMap<String, SharedModule>>,
+}
+
+impl LibraryResolver {
+    /// A resolver of what `library` holds.
+    pub fn new(library: Arc<Library>) -> LibraryResolver {
+        LibraryResolver { library, modules: RwLock::default() }
+    }
+
+    fn module(
+        &self,
+        engine: &Engine,
+        tag: &rhai::Dynamic,
+        name: &str,
+        position: Position,
+    ) -> ScriptResult<SharedModule> {
+        let path = import_path(name)?;
+        if let Some(module) = self.modules.read().ok().and_then(|known| known.get(&path).cloned()) {
+            return Ok(module);
+        }
+        let unit = match self.library.unit(&path) {
+            Some(unit) => unit,
+            None => self.library.load(engine, &path)?,
+        };
+        let module: SharedModule = evaluate(engine, tag, &unit)
+            .map_err(|e| Box::new(EvalAltResult::ErrorInModule(path.clone(), e, position)))?
+            .into();
+        if let Ok(mut known) = self.modules.write() {
+            known.insert(path, module.clone());
+        }
+        Ok(module)
+    }
+}
+
+/// Runs a module's top level in a state of its own, with the importer's context.
+fn evaluate(engine: &Engine, tag: &rhai::Dynamic, unit: &Unit) -> ScriptResult<Module> {
+    let mut global = engine.new_global_runtime_state();
+    global.tag = tag.clone();
+    let mut module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &unit.ast)?;
+    // A closure that a module returns is called by its caller, who finds it only when it is global.
+    for function in unit.ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")) {
+        let hash = rhai::calc_fn_hash(None, &function.name, function.params.len());
+        module.update_fn_namespace(hash, FnNamespace::Global);
+    }
+    module.build_index();
+    Ok(module)
+}
+
+impl ModuleResolver for LibraryResolver {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> ScriptResult<SharedModule> {
+        self.module(engine, engine.default_tag(), path, position)
+    }
+
+    fn resolve_raw(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        _scope: &mut Scope,
+        path: &str,
+        position: Position,
+    ) -> ScriptResult<SharedModule> {
+        self.module(engine, &global.tag, path, position)
+    }
+}

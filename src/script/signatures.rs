@@ -1,0 +1,102 @@
+//! The functions that scripts can call, by name: for `check`, for advice on unknown names, and for
+//! the list of overloads when arguments do not fit.
+
+use std::collections::BTreeMap;
+
+use rhai::Engine;
+
+use super::values::friendly_type;
+
+/// One overload of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Number of parameters, a method's object included.
+    pub arity: usize,
+    /// As a person reads it: `count_tokens(text: string, encoding: string) -> int`.
+    pub text: String,
+}
+
+/// All overloads of all functions that an engine knows.
+#[derive(Debug, Default)]
+pub struct Signatures(BTreeMap<String, Vec<Signature>>);
+
+impl Signatures {
+    /// Collects those of `engine`, the language's own included.
+    pub fn of(engine: &Engine) -> Signatures {
+        let mut all: BTreeMap<String, Vec<Signature>> = BTreeMap::new();
+        let each = |info: rhai::FuncInfo| {
+            let m = info.metadata;
+            Some((m.name.to_string(), Signature { arity: m.num_params, text: text_of(m) }))
+        };
+        for (name, signature) in engine.collect_fn_metadata(None, each, true) {
+            all.entry(name).or_default().push(signature);
+        }
+        Signatures(all)
+    }
+
+    /// The overloads of a name; empty when it is unknown.
+    pub fn overloads(&self, name: &str) -> &[Signature] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// All names that a person could have meant (no operators, no getters).
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        let is_word = |name: &&str| name.starts_with(|c: char| c.is_alphabetic()) && !name.contains('$');
+        self.0.keys().map(String::as_str).filter(is_word)
+    }
+}
+
+fn text_of(metadata: &rhai::FuncMetadata) -> String {
+    let mut infos = metadata.params_info.iter().map(|p| p.as_str());
+    let params: Vec<String> = infos.by_ref().filter_map(param).collect();
+    let shown = if params.is_empty() && metadata.num_params > 0 { vec!["..".into()] } else { params };
+    let result = return_type(&metadata.return_type);
+    format!("{}({}){result}", metadata.name, shown.join(", "))
+}
+
+/// `text: &str` -> `text: string`; the call context is not a parameter that scripts see.
+pub fn param(info: &str) -> Option<String> {
+    let (name, kind) = info.split_once(':').unwrap_or((info, ""));
+    let kind = kind.trim().trim_start_matches('&').trim_start_matches("mut ").trim();
+    if kind.contains("NativeCallContext") {
+        return None;
+    }
+    let name = name.trim();
+    Some(if kind.is_empty() { name.into() } else { format!("{name}: {}", friendly_type(kind)) })
+}
+
+/// ` -> int` of `ScriptResult<i64>`; nothing for functions that return nothing.
+pub fn return_type(raw: &str) -> String {
+    let mut kind = raw.trim();
+    for wrapper in ["ScriptResult<", "RhaiResultOf<", "Result<"] {
+        if let Some(inner) = kind.strip_prefix(wrapper) {
+            kind = inner.trim_end_matches('>').split(',').next().unwrap_or(inner).trim();
+        }
+    }
+    match friendly_type(kind).as_str() {
+        "()" | "" => String::new(),
+        name => format!(" -> {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rust_types_become_words_of_scripts() {
+        assert_eq!(param("text: &str").as_deref(), Some("text: string"));
+        assert_eq!(param("_ctx: NativeCallContext"), None);
+        assert_eq!(param("options: rhai::Map").as_deref(), Some("options: map"));
+        assert_eq!(return_type("ScriptResult<Dynamic>"), " -> any value");
+        assert_eq!(return_type("ScriptResult<()>"), "");
+    }
+
+    #[test]
+    fn the_languages_own_functions_are_known() {
+        let signatures = Signatures::of(&Engine::new());
+        assert!(!signatures.overloads("push").is_empty());
+        assert!(signatures.overloads("pusch").is_empty());
+        assert!(signatures.names().any(|name| name == "to_upper"));
+    }
+}

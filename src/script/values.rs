@@ -1,0 +1,143 @@
+//! Between a script's values and plain JSON values. What cannot be written down (a closure, a
+//! backend, a generator) is refused with its path, never stored as a type name.
+
+use rhai::{Array, Dynamic, Map};
+use serde_json::{Number, Value};
+
+use crate::base::{Error, Kind, Result};
+
+/// A script's value as JSON.
+pub fn to_json(value: &Dynamic) -> Result<Value> {
+    convert(value, "")
+}
+
+/// A script's map as a JSON object (keys in sorted order: Rhai keeps no other).
+pub fn map_to_json(map: &Map) -> Result<serde_json::Map<String, Value>> {
+    object(map, "")
+}
+
+/// JSON as a script's value: `null` is `()`, integers beyond 64 bits become floats.
+pub fn from_json(value: &Value) -> Dynamic {
+    match value {
+        Value::Null => Dynamic::UNIT,
+        Value::Bool(b) => (*b).into(),
+        Value::Number(n) => number(n),
+        Value::String(s) => s.into(),
+        Value::Array(items) => Dynamic::from_array(items.iter().map(from_json).collect()),
+        Value::Object(map) => Dynamic::from_map(object_to_map(map)),
+    }
+}
+
+/// A JSON object as a script's map.
+pub fn object_to_map(map: &serde_json::Map<String, Value>) -> Map {
+    map.iter().map(|(key, value)| (key.as_str().into(), from_json(value))).collect()
+}
+
+/// Anything that serialises, as a script's value.
+pub fn from_serialize(value: &impl serde::Serialize) -> Result<Dynamic> {
+    let json = serde_json::to_value(value).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+    Ok(from_json(&json))
+}
+
+/// The name of a value's type, as users know it.
+pub fn type_name(value: &Dynamic) -> String {
+    friendly_type(value.type_name())
+}
+
+/// A Rust or Rhai type name in the words of scripts.
+pub fn friendly_type(name: &str) -> String {
+    let short = name.rsplit("::").next().unwrap_or(name);
+    match short {
+        "i64" | "INT" => "int",
+        "f64" | "FLOAT" => "float",
+        "ImmutableString" | "String" | "&str" | "str" | "string" => "string",
+        "Array" | "array" => "array",
+        "Map" | "map" => "map",
+        "FnPtr" | "Fn" => "closure",
+        "Dynamic" | "?" => "any value",
+        "()" => "()",
+        other => other,
+    }
+    .to_string()
+}
+
+fn number(n: &Number) -> Dynamic {
+    match n.as_i64() {
+        Some(i) => i.into(),
+        None => n.as_f64().unwrap_or(f64::NAN).into(),
+    }
+}
+
+fn convert(value: &Dynamic, path: &str) -> Result<Value> {
+    if value.is_shared() {
+        return convert(&value.flatten_clone(), path);
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Ok(Value::String(text.to_string()));
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return object(&map, path).map(Value::Object);
+    }
+    if let Ok(items) = value.as_array_ref() {
+        return array(&items, path);
+    }
+    scalar(value).unwrap_or_else(|| Err(refusal(value, path)))
+}
+
+fn scalar(value: &Dynamic) -> Option<Result<Value>> {
+    if value.is_unit() {
+        return Some(Ok(Value::Null));
+    }
+    if let Ok(b) = value.as_bool() {
+        return Some(Ok(Value::Bool(b)));
+    }
+    if let Ok(i) = value.as_int() {
+        return Some(Ok(i.into()));
+    }
+    if let Ok(c) = value.as_char() {
+        return Some(Ok(Value::String(c.into())));
+    }
+    let f = value.as_float().ok()?;
+    let unfit = || Error::new(Kind::Argument, format!("{f} cannot be written as JSON"));
+    Some(Number::from_f64(f).map(Value::Number).ok_or_else(unfit))
+}
+
+fn array(items: &Array, path: &str) -> Result<Value> {
+    let convert_at = |(i, item)| convert(item, &format!("{path}[{i}]"));
+    items.iter().enumerate().map(convert_at).collect::<Result<_>>().map(Value::Array)
+}
+
+fn object(map: &Map, path: &str) -> Result<serde_json::Map<String, Value>> {
+    let entry = |(key, value): (&rhai::Identifier, &Dynamic)| {
+        let at = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+        Ok((key.to_string(), convert(value, &at)?))
+    };
+    map.iter().map(entry).collect()
+}
+
+fn refusal(value: &Dynamic, path: &str) -> Error {
+    let what = type_name(value);
+    let at = if path.is_empty() { String::new() } else { format!(" (at `{path}`)") };
+    Error::new(Kind::Argument, format!("a {what} cannot be stored or sent{at}"))
+        .hint("use plain values here: strings, numbers, true/false, arrays, maps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_values_survive_the_round_trip() {
+        let json = serde_json::json!({"a": [1, 2.5, "x", null, true], "b": {"c": "ü"}, "n": -7});
+        assert_eq!(to_json(&from_json(&json)).unwrap(), json);
+    }
+
+    #[test]
+    fn closures_and_nan_are_refused_with_their_path() {
+        let mut map = Map::new();
+        map.insert("f".into(), Dynamic::from(rhai::FnPtr::new("x").unwrap()));
+        let error = to_json(&Dynamic::from_map(map)).unwrap_err();
+        assert_eq!(error.message(), "a closure cannot be stored or sent (at `f`)");
+        assert!(to_json(&f64::NAN.into()).is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! The backends that scripts get: a name, the sampling parameters that hold, and a line to either a
+//! provider or a script.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::World;
+use crate::base::config::{BackendConfig, Params};
+use crate::base::{Error, Kind, Result, suggest};
+use crate::llm::{self, Reply, Request, Schema, Secret};
+
+/// What a script holds: cheap to copy.
+#[derive(Clone)]
+pub struct Backend {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The role that it was got by; empty when it was named itself.
+    pub role: String,
+    /// Sampling parameters of the role over those of the backend.
+    pub params: Params,
+    /// Who answers.
+    pub line: Line,
+}
+
+/// Who answers.
+#[derive(Clone)]
+pub enum Line {
+    /// A provider, over the network.
+    Remote(Arc<llm::Backend>),
+    /// A script, on its caller's thread.
+    Local(Arc<Local>),
+}
+
+/// Answers a request on the caller's thread; the role is that of the backend.
+pub type Respond = Box<dyn Fn(&Request, &str) -> Result<Reply> + Send + Sync>;
+
+/// A script that answers.
+pub struct Local {
+    /// `offline` or `script`.
+    pub kind: String,
+    /// The configuration's `model`.
+    pub model: String,
+    /// The script and a hash of its code: what makes its answers what they are.
+    pub origin: String,
+    /// The script's function.
+    pub respond: Respond,
+    /// What it did.
+    pub stats: LocalStats,
+}
+
+/// Counters of a script backend.
+#[derive(Default)]
+pub struct LocalStats {
+    calls: AtomicU64,
+    input_tokens: AtomicU64,
+    output_tokens: AtomicU64,
+}
+
+impl LocalStats {
+    /// Counts one answered request.
+    pub fn count(&self, usage: &llm::Usage) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.input_tokens.fetch_add(usage.input_tokens, Ordering::Relaxed);
+        self.output_tokens.fetch_add(usage.output_tokens, Ordering::Relaxed);
+    }
+}
+
+/// What a backend did in this command.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Spent {
+    /// Calls that were answered or given up.
+    pub calls: u64,
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Reply tokens.
+    pub output_tokens: u64,
+    /// Dollars, when the configuration has a price.
+    pub usd: Option<f64>,
+    /// Whether tokens are estimated (script backends bill none).
+    pub estimated: bool,
+}
+
+impl Backend {
+    /// The model's name.
+    pub fn model(&self) -> &str {
+        match &self.line {
+            Line::Remote(backend) => backend.model(),
+            Line::Local(local) => &local.model,
+        }
+    }
+
+    /// What makes its replies what they are: part of the version of every record made with it.
+    pub fn identity(&self) -> String {
+        let [kind, model, origin] = match &self.line {
+            Line::Remote(backend) => {
+                let identity = backend.identity();
+                [identity.kind.clone(), identity.model.clone(), identity.origin.clone()]
+            }
+            Line::Local(local) => [local.kind.clone(), local.model.clone(), local.origin.clone()],
+        };
+        json!([kind, model, origin, self.params]).to_string()
+    }
+}
+
+/// The backends that are open, by name.
+#[derive(Default)]
+pub struct OpenBackends(Mutex<BTreeMap<String, Line>>);
+
+impl OpenBackends {
+    fn get_or_open(&self, name: &str, open: impl FnOnce() -> Result<Line>) -> Result<Line> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(name) {
+            return Ok(line.clone());
+        }
+        let line = open()?;
+        lines.insert(name.into(), line.clone());
+        Ok(line)
+    }
+
+    /// What each backend did, by name.
+    pub fn spent(&self) -> Vec<(String, Spent)> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|(name, line)| (name.clone(), spent(line))).collect()
+    }
+}
+
+fn spent(line: &Line) -> Spent {
+    match line {
+        Line::Remote(backend) => {
+            let stats = backend.stats();
+            Spent {
+                calls: stats.calls,
+                input_tokens: stats.usage.input_tokens,
+                output_tokens: stats.usage.output_tokens,
+                usd: stats.usd,
+                estimated: false,
+            }
+        }
+        Line::Local(local) => Spent {
+            calls: local.stats.calls.load(Ordering::Relaxed),
+            input_tokens: local.stats.input_tokens.load(Ordering::Relaxed),
+            output_tokens: local.stats.output_tokens.load(Ordering::Relaxed),
+            usd: None,
+            estimated: true,
+        },
+    }
+}
+
+/// The backends of a role, of a backend's name, or (with a model) of a kind.
+pub fn get(world: &World, name: &str, model: Option<&str>, params: Params) -> Result<Vec<Backend>> {
+    if let Some(model) = model {
+        return of_kind(world, name, model, params).map(|backend| vec![backend]);
+    }
+    let role = if world.config.roles.contains_key(name) { name } else { "" };
+    let choices = match world.config.choices(name) {
+        Err(_) if is_local_kind(name) => return of_kind(world, name, "", params).map(|b| vec![b]),
+        choices => choices?,
+    };
+    let open = |choice: crate::base::config::Choice| {
+        let line = world.backends.get_or_open(&choice.backend, || open(world, &choice.backend))?;
+        let params = params.clone().over(&choice.params);
+        Ok(Backend { name: choice.backend, role: role.into(), params, line })
+    };
+    choices.into_iter().map(open).collect()
+}
+
+fn is_local_kind(kind: &str) -> bool {
+    kind == "offline"
+}
+
+/// A backend that no configuration names: a kind with its usual origin and key, and a model.
+fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Backend> {
+    if world.config.backends.contains_key(kind) || world.config.roles.contains_key(kind) {
+        if !crate::base::config::KINDS.contains(&kind) {
+            return Err(model_is_config(kind));
+        }
+    } else if !crate::base::config::KINDS.contains(&kind) {
+        let kinds = crate::base::config::KINDS.iter().copied();
+        return Err(Error::new(Kind::NotFound, format!("`{kind}` is no kind of backend"))
+            .hint(suggest::hint(kind, kinds)));
+    }
+    let name = if model.is_empty() { kind.to_string() } else { format!("{kind}:{model}") };
+    let shape = if model.is_empty() { json!({"kind": kind}) } else { json!({"kind": kind, "model": model}) };
+    let config: BackendConfig = serde_json::from_value(shape)
+        .map_err(|e| Error::new(Kind::Internal, format!("a bare backend cannot be made: {e}")))?;
+    let line = world.backends.get_or_open(&name, || open_with(world, &name, &config))?;
+    Ok(Backend { name, role: String::new(), params, line })
+}
+
+fn model_is_config(name: &str) -> Error {
+    Error::new(Kind::Argument, format!("the model of `{name}` is set in config/fthost.yaml, not in a script"))
+        .hint("change it there, or name a kind: get_backend(\"openai\", #{model: \"gpt-4o\"})")
+}
+
+fn open(world: &World, name: &str) -> Result<Line> {
+    match world.config.backends.get(name) {
+        Some(config) => open_with(world, name, config),
+        None => Err(Error::new(Kind::NotFound, format!("no backend is named `{name}`"))),
+    }
+}
+
+fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> {
+    if matches!(config.kind.as_str(), "offline" | "script") {
+        return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
+    }
+    let key = llm::table::key_variable(config).and_then(|variable| (world.secrets)(variable));
+    let key = key.map(Secret::new);
+    let backend = llm::Backend::open(name, config, key, world.http()?, world.events.clone())?;
+    Ok(Line::Remote(Arc::new(backend)))
+}
+
+/// A schema from a script's value: the name is its title.
+pub fn schema(value: Value) -> Result<Arc<Schema>> {
+    let name = value.get("title").and_then(Value::as_str).unwrap_or("reply").to_string();
+    Schema::new(&name, value).map(Arc::new)
+}

@@ -1,0 +1,268 @@
+//! The heart: items worked on in parallel, each record durable before it counts, failures kept
+//! apart, and the whole resumable.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::plan::{Fate, Held, Plan, Version};
+use super::{Scope, World, pool};
+use crate::base::events::{Event, ItemOutcome};
+use crate::base::panic::catch_panic;
+use crate::base::{Error, Kind, Result};
+use crate::store::checkpoint::{Checkpoint, Mode};
+use crate::store::failed::{FailedItem, FailedItems};
+
+/// So many first items failing alike at one place stop the run: the next thousand would, too.
+const ALIKE: usize = 5;
+
+/// An item as `process` sees it: what it is for the worker stays the worker's business.
+pub struct Item<T> {
+    /// Unique.
+    pub id: String,
+    /// As plain JSON, for its version.
+    pub plain: Value,
+    /// What the worker gets.
+    pub payload: T,
+}
+
+/// Items, as often as they are asked for: once to plan, once to work.
+pub trait Items<T>: Sync {
+    /// The items from the first on.
+    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<T>>> + Send + '_>;
+}
+
+/// The value of `options.version` for an item.
+pub type VersionOf<'a, T> = &'a dyn Fn(&T) -> Result<Value>;
+
+/// What is to be done.
+pub struct Job<'a, T> {
+    /// The checkpoint's path; without one nothing is kept.
+    pub checkpoint: Option<String>,
+    /// Its name in messages and in the ledger.
+    pub name: String,
+    /// Items at a time.
+    pub concurrency: usize,
+    /// The items.
+    pub items: &'a dyn Items<T>,
+    /// Identity of the backends in use.
+    pub backends: String,
+    /// Hash of the code.
+    pub code: String,
+    /// What else the record depends on.
+    pub version_of: VersionOf<'a, T>,
+    /// Makes an item's record.
+    pub worker: &'a (dyn Fn(T, Scope) -> Result<Value> + Sync),
+}
+
+/// Runs a job; the summary is what scripts get.
+pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
+    let started = Instant::now();
+    let files = Files::open(world, job.checkpoint.as_deref())?;
+    let (plan, versions) = plan(world, &job, &files)?;
+    let to_do = plan.count(Fate::ToDo);
+    world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
+    let shift = Shift::new(world, &job, &files);
+    let items = job.items.pass().zip(plan.fates.iter().zip(versions)).filter(|(_, (fate, _))| **fate == Fate::ToDo);
+    let open = items.take_while(|_| shift.goes_on());
+    pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
+    let tally = shift.close()?;
+    let summary = summary(&plan, &tally, to_do, started.elapsed());
+    world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
+    world.stop.check()?;
+    Ok(summary)
+}
+
+/// The checkpoint and its failed file, when there is one.
+struct Files {
+    checkpoint: Option<Checkpoint>,
+    failed: Option<FailedItems>,
+}
+
+impl Files {
+    fn open(world: &World, path: Option<&str>) -> Result<Files> {
+        let Some(path) = path else { return Ok(Files { checkpoint: None, failed: None }) };
+        let opened = world.checkpoint(path, Mode::Run)?;
+        let failed = FailedItems::open(&world.project, path)?;
+        Ok(Files { checkpoint: Some(opened), failed: Some(failed) })
+    }
+}
+
+/// First pass: every item's fate and version, before anything runs.
+fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<String>)> {
+    let (mut plan, mut versions) = (Plan::default(), Vec::new());
+    let limit = world.options.limit.unwrap_or(usize::MAX);
+    for item in job.items.pass().take(limit) {
+        let item = item?;
+        let option = (job.version_of)(&item.payload)?;
+        let version = Version::new(&item.plain, &job.backends, &job.code, &option);
+        let entry = files.checkpoint.as_ref().and_then(|checkpoint| checkpoint.entry(&item.id));
+        let held = entry.as_ref().map(|e| Held { version: e.version.as_deref(), complete: e.complete });
+        plan.add(&item.id, &version, held, &world.options.redo)?;
+        versions.push(version.text());
+    }
+    for id in world.options.redo.ids().iter().filter(|id| !plan.has(id)) {
+        world.emit(Event::Warning(format!("--redo: {} has no item `{id}`", job.name)));
+    }
+    Ok((plan, versions))
+}
+
+/// The work on the items that are to do: shared by all workers.
+struct Shift<'a, T> {
+    world: &'a World,
+    job: &'a Job<'a, T>,
+    name: Arc<str>,
+    files: &'a Files,
+    tally: Mutex<Tally>,
+    /// A mistake of the script that no other item will be free of.
+    fatal: Mutex<Option<Error>>,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Tally {
+    completed: usize,
+    incomplete: usize,
+    failures: Vec<Error>,
+    failed_ids: Vec<String>,
+    by_kind: BTreeMap<&'static str, usize>,
+}
+
+impl<'a, T: Send> Shift<'a, T> {
+    fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files) -> Self {
+        let (tally, fatal) = (Mutex::default(), Mutex::default());
+        Shift { world, job, name: job.name.as_str().into(), files, tally, fatal, closed: AtomicBool::new(false) }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.closed.load(Ordering::Acquire) && self.world.stop.check().is_ok()
+    }
+
+    fn work_on(&self, item: Result<Item<T>>, version: &str) {
+        let item = match item {
+            Ok(item) => item,
+            Err(error) => return self.give_up(error),
+        };
+        let minutes = self.world.config.limits.item_minutes;
+        let deadline = Instant::now().checked_add(Duration::from_secs(60 * minutes));
+        let scope = Scope::item(&self.name, &item.id, deadline);
+        match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
+            Ok(value) => match labelled(value, &item.id, version) {
+                Ok(record) => self.keep(&item.id, record),
+                Err(error) => self.give_up(error),
+            },
+            Err(error) if error.kind().stops_the_run() => self.world.stop.drain_because(error),
+            Err(error) => self.fail(&item.id, error),
+        }
+    }
+
+    fn keep(&self, id: &str, record: Map<String, Value>) {
+        let complete = record.get("complete") != Some(&Value::Bool(false));
+        let kept = self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.append(&record));
+        if let Err(error) = kept {
+            return self.world.stop.drain_because(error);
+        }
+        let mut tally = self.tally();
+        let outcome = if complete { ItemOutcome::Completed } else { ItemOutcome::Incomplete };
+        match complete {
+            true => tally.completed += 1,
+            false => tally.incomplete += 1,
+        }
+        drop(tally);
+        self.world.emit(Event::ItemEnded { id: id.into(), outcome, error: None });
+    }
+
+    fn fail(&self, id: &str, error: Error) {
+        if let Some(Err(disk)) = self.files.failed.as_ref().map(|failed| failed.append(FailedItem::new(id, &error))) {
+            return self.world.stop.drain_because(disk);
+        }
+        let mut tally = self.tally();
+        *tally.by_kind.entry(error.kind().name()).or_default() += 1;
+        tally.failures.push(error.clone());
+        tally.failed_ids.push(id.into());
+        let first = tally.completed + tally.incomplete == 0 && tally.failures.len() == ALIKE;
+        let repeats = first && alike(&tally.failures);
+        drop(tally);
+        self.world.emit(Event::ItemEnded { id: id.into(), outcome: ItemOutcome::Failed, error: Some(error.clone()) });
+        if repeats {
+            self.world.stop.drain_because(repeating(&error));
+        } else if self.world.options.fail_fast {
+            self.closed.store(true, Ordering::Release);
+        }
+    }
+
+    fn give_up(&self, error: Error) {
+        self.closed.store(true, Ordering::Release);
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After the last item: the failed file holds what still fails.
+    fn close(self) -> Result<Tally> {
+        let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(failed), Some(checkpoint)) = (&self.files.failed, &self.files.checkpoint) {
+            failed.settle(|id| tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id))?;
+        }
+        self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(tally), Err)
+    }
+}
+
+/// The record with its id and version. Anything else would be lost, for every item: that ends the job.
+fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>> {
+    let hint = "end it with the item's record: #{id: item.id, ...}";
+    let fault = |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
+    let Value::Object(mut record) = value else {
+        return Err(fault(format!("no record for the item `{id}`, but {value}")).hint(hint));
+    };
+    match record.get("id") {
+        None => drop(record.shift_insert(0, "id".into(), id.into())),
+        Some(Value::String(own)) if own == id => {}
+        Some(other) => {
+            return Err(fault(format!("a record with the id {other} for the item `{id}`")).hint(hint));
+        }
+    }
+    record.insert("_version".into(), version.into());
+    Ok(record)
+}
+
+/// Of one kind, at one place.
+fn alike(failures: &[Error]) -> bool {
+    let what = |error: &Error| (error.kind(), error.place().cloned());
+    failures.iter().all(|error| what(error) == what(&failures[0]))
+}
+
+fn repeating(error: &Error) -> Error {
+    let mut stop = Error::new(
+        Kind::Repeating,
+        format!("the first {ALIKE} items all failed alike: {}", error.message()),
+    )
+    .or_hint(error.get_hint().map(str::to_string))
+    .trace(error.get_trace().to_vec());
+    if let Some(place) = error.place() {
+        stop = stop.at(place.clone());
+    }
+    stop.or_hint(Some("mend it and run again: the other items are pending, nothing is lost".into()))
+}
+
+fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<String, Value> {
+    let ended = tally.completed + tally.incomplete + tally.failures.len();
+    let value = json!({
+        "total": plan.fates.len(),
+        "skipped": plan.count(Fate::Done),
+        "stale": plan.stale,
+        "stale_because": plan.stale_because,
+        "completed": tally.completed,
+        "incomplete": tally.incomplete,
+        "failed": tally.failures.len(),
+        "failed_by_kind": tally.by_kind,
+        "pending": to_do - ended,
+        "seconds": (time.as_secs_f64() * 1000.0).round() / 1000.0,
+    });
+    value.as_object().cloned().unwrap_or_default()
+}

@@ -1,0 +1,47 @@
+//! Which item and branch a call works for. The ledger will find paid replies again by it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::base::{Error, Kind, Result};
+
+/// Where a call belongs.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// The checkpoint's path, or the job's name.
+    pub job: Option<Arc<str>>,
+    /// The item's id; none outside of `process`.
+    pub item: Option<Arc<str>>,
+    /// The element indexes of the enclosing `parallel_map`s, outermost first.
+    pub branch: Vec<usize>,
+    /// When the item has had its time.
+    pub deadline: Option<Instant>,
+}
+
+impl Scope {
+    /// The scope of one item.
+    pub fn item(job: &Arc<str>, id: &str, deadline: Option<Instant>) -> Scope {
+        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline }
+    }
+
+    /// The scope of one element of a `parallel_map`.
+    pub fn branch(&self, index: usize) -> Scope {
+        let mut scope = self.clone();
+        scope.branch.push(index);
+        scope
+    }
+
+    /// An error once the item has had its time.
+    pub fn check_deadline(&self) -> Result<()> {
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(out_of_time()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The error of an item that took too long.
+pub fn out_of_time() -> Error {
+    Error::new(Kind::Limit, "this item took longer than it may")
+        .hint("raise limits.item_minutes in config/fthost.yaml")
+}

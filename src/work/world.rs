@@ -1,0 +1,154 @@
+//! Everything with an effect, in one object that a test can swap: files, configuration, backends,
+//! clock, events.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Runtime;
+
+use super::backends::{Local, OpenBackends};
+use super::plan::Redo;
+use super::pool::Threads;
+use super::settings::Settings;
+use crate::base::cancel::Stop;
+use crate::base::config::{BackendConfig, Config};
+use crate::base::events::{Event, Events};
+use crate::base::{Error, Kind, Result};
+use crate::llm::Http;
+use crate::store::Project;
+use crate::store::checkpoint::{Checkpoint, Mode};
+
+/// What the command line says about a run; it wins over the scripts.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The first so many items, done ones included.
+    pub limit: Option<usize>,
+    /// What to do again.
+    pub redo: Redo,
+    /// Items at a time.
+    pub concurrency: Option<usize>,
+    /// Stop at the first failed item.
+    pub fail_fast: bool,
+}
+
+/// Makes a script backend of its configuration: given by the layer that knows scripts.
+pub type OpenLocal = Box<dyn Fn(&str, &BackendConfig) -> Result<Local> + Send + Sync>;
+
+/// A secret by the name of its variable.
+pub type Secrets = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The present moment, as RFC 3339 in UTC.
+pub type Clock = Box<dyn Fn() -> String + Send + Sync>;
+
+/// The world of one command.
+pub struct World {
+    /// The project's files.
+    pub project: Arc<Project>,
+    /// `config/fthost.yaml`.
+    pub config: Config,
+    /// Where events go.
+    pub events: Arc<dyn Events>,
+    /// How the run is told to stop.
+    pub stop: Stop,
+    /// What the command line says.
+    pub options: RunOptions,
+    /// The values of `-s`.
+    pub settings: Settings,
+    /// The clock of `now_utc()`.
+    pub clock: Clock,
+    /// Keys, by the name of their variable.
+    pub secrets: Secrets,
+    /// Helper threads that may still start.
+    pub threads: Threads,
+    /// The backends that are open.
+    pub backends: OpenBackends,
+    /// Slices left out because they are over their token budget.
+    pub over_budget: AtomicU64,
+    /// Whether checkpoints are locked: not by a command that only looks.
+    pub locks: bool,
+    open_local: OnceLock<OpenLocal>,
+    runtime: OnceLock<Runtime>,
+    http: OnceLock<Http>,
+    checkpoints: std::sync::Mutex<std::collections::BTreeMap<String, Checkpoint>>,
+}
+
+impl World {
+    /// The world of a project, with defaults that a command changes.
+    pub fn new(project: Project, config: Config, events: Arc<dyn Events>, secrets: Secrets) -> World {
+        World {
+            project: Arc::new(project),
+            config,
+            events,
+            stop: Stop::default(),
+            options: RunOptions::default(),
+            settings: Settings::default(),
+            clock: Box::new(|| jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            secrets,
+            threads: Threads::for_this_machine(),
+            backends: OpenBackends::default(),
+            over_budget: AtomicU64::new(0),
+            locks: false,
+            open_local: OnceLock::new(),
+            runtime: OnceLock::new(),
+            http: OnceLock::new(),
+            checkpoints: Default::default(),
+        }
+    }
+
+    /// Tells the outside.
+    pub fn emit(&self, event: Event) {
+        self.events.emit(event);
+    }
+
+    /// Sets how script backends are made; the first one given stays.
+    pub fn set_open_local(&self, open: OpenLocal) {
+        let _ = self.open_local.set(open);
+    }
+
+    /// A script backend.
+    pub fn open_local(&self, name: &str, config: &BackendConfig) -> Result<Local> {
+        match self.open_local.get() {
+            Some(open) => open(name, config),
+            None => Err(Error::new(Kind::Internal, "script backends are not available here")),
+        }
+    }
+
+    /// The one Tokio runtime, started by the first call that needs it.
+    pub fn runtime(&self) -> Result<&Runtime> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = built.map_err(|e| Error::new(Kind::Internal, format!("cannot start the runtime: {e}")))?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+
+    /// The one HTTP client.
+    pub fn http(&self) -> Result<&Http> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let http = Http::new()?;
+        Ok(self.http.get_or_init(|| http))
+    }
+
+    /// A checkpoint of this run: opened, locked and mended once, then shared.
+    pub fn checkpoint(&self, path: &str, mode: Mode) -> Result<Checkpoint> {
+        let mut open = self.checkpoints.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(checkpoint) = open.get(path) {
+            return Ok(checkpoint.clone());
+        }
+        let mode = if self.locks { mode } else { Mode::Read };
+        let opened = Checkpoint::open(&self.project, path, mode)?;
+        opened.warnings.into_iter().for_each(|text| self.emit(Event::Warning(text)));
+        if mode == Mode::Run {
+            open.insert(path.into(), opened.checkpoint.clone());
+        }
+        Ok(opened.checkpoint)
+    }
+
+    /// Counts slices that were left out, for the summary.
+    pub fn count_over_budget(&self, slices: usize) {
+        self.over_budget.fetch_add(slices as u64, Ordering::Relaxed);
+    }
+}
