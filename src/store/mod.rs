@@ -1,1 +1,17 @@
-//! Placeholder: filled by the layer's first change.
+//! Files that must not be lost, and files that scripts may touch: the project's root as a handle that
+//! nothing leaves, whole-or-nothing writes, durable appends, locks, checkpoints. The ledger will live here.
+
+pub mod append;
+pub mod atomic;
+pub mod checkpoint;
+pub mod failed;
+pub mod ids;
+pub mod lines;
+pub mod lock;
+pub mod mend;
+pub mod paths;
+pub mod project;
+
+pub use checkpoint::{Checkpoint, Entry, Mode, Opened};
+pub use failed::{FailedFile, FailedItem};
+pub use project::Project;

@@ -1,0 +1,178 @@
+//! The items that failed, beside their checkpoint: why, where, and how often they were tried. They
+//! are run again next time; those that then succeed leave the file.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::append::Appender;
+use super::{Project, atomic, lines, mend, paths};
+use crate::base::{Error, Kind, Result};
+
+/// A failed item.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedItem {
+    /// The item's id.
+    pub id: String,
+    /// The name of the error's kind.
+    pub kind: String,
+    /// What happened.
+    pub message: String,
+    /// Where in the script: `file:line:column`.
+    pub place: Option<String>,
+    /// The script's calls that led there, innermost first.
+    pub trace: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The reply that could not be used.
+    pub raw: Option<String>,
+    /// How often it was tried, this time included.
+    pub attempts: u32,
+}
+
+impl FailedItem {
+    /// The item `id` failed by `error`, in its attempt number `attempts`.
+    pub fn new(id: &str, error: &Error, attempts: u32) -> FailedItem {
+        FailedItem {
+            id: id.into(),
+            kind: error.kind().name().into(),
+            message: error.message().into(),
+            place: error.place().map(ToString::to_string),
+            trace: error
+                .get_trace()
+                .iter()
+                .map(|frame| format!("{} at {}", frame.function, frame.place))
+                .collect(),
+            hint: error.get_hint().map(str::to_string),
+            raw: error.get_raw().map(str::to_string),
+            attempts,
+        }
+    }
+}
+
+/// The failed file of a checkpoint. It comes into being with the first failure.
+pub struct FailedFile {
+    path: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    items: BTreeMap<String, FailedItem>,
+    writer: Option<Arc<Appender>>,
+}
+
+/// `<checkpoint stem>.failed.jsonl`, beside the checkpoint.
+pub fn path_of(checkpoint: &str) -> String {
+    let stem = checkpoint.strip_suffix(".jsonl").unwrap_or(checkpoint);
+    format!("{stem}.failed.jsonl")
+}
+
+impl FailedFile {
+    /// Loads the failures that earlier runs left for `checkpoint`. Changes nothing on disk.
+    pub fn open(project: &Project, checkpoint: &str) -> Result<FailedFile> {
+        let path = path_of(checkpoint);
+        let mut state = State::default();
+        match project.open_read(&path) {
+            Ok(file) => load(&path, file, &mut state.items)?,
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(FailedFile { path, state: Mutex::new(state) })
+    }
+
+    /// Its path below the project's root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The failures, by id.
+    pub fn items(&self) -> Vec<FailedItem> {
+        self.lock().items.values().cloned().collect()
+    }
+
+    /// How often `id` failed until now.
+    pub fn attempts(&self, id: &str) -> u32 {
+        self.lock().items.get(id).map_or(0, |item| item.attempts)
+    }
+
+    /// Notes a failure; it is on disk when this returns.
+    pub fn append(&self, project: &Project, item: FailedItem) -> Result<()> {
+        let line = serde_json::to_vec(&item).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        let writer = self.writer(project)?;
+        writer.append(&line)?;
+        self.lock().items.insert(item.id.clone(), item);
+        Ok(())
+    }
+
+    /// At the end of a run: keeps only the items that `still_failing` says of, and removes an empty file.
+    pub fn settle(&self, project: &Project, still_failing: impl Fn(&str) -> bool) -> Result<()> {
+        let mut state = self.lock();
+        state.items.retain(|id, _| still_failing(id));
+        state.writer = None;
+        let real = paths::resolve_for_write(project.dir(), &self.path)?;
+        if state.items.is_empty() {
+            return remove(project, real);
+        }
+        atomic::make_parents(project.dir(), &real)?;
+        atomic::replace(project.dir(), &real, &whole_text(&state.items)?)
+    }
+
+    fn writer(&self, project: &Project) -> Result<Arc<Appender>> {
+        let mut state = self.lock();
+        if let Some(writer) = &state.writer {
+            return Ok(writer.clone());
+        }
+        let (real, file) = project.open_append(&self.path)?;
+        let file = file.into_std();
+        if let Some(tail) = lines::scan(&self.path, BufReader::new(&file), |_, _, _| {})? {
+            mend::mend(project, &real, &file, &tail)?;
+        }
+        let length = file.metadata().map_err(|e| atomic::disk_error("open", &real, &e))?.len();
+        let writer = Arc::new(Appender::new(&real, Box::new(file), length));
+        state.writer = Some(writer.clone());
+        Ok(writer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn load(path: &str, file: cap_std::fs::File, items: &mut BTreeMap<String, FailedItem>) -> Result<()> {
+    use std::os::unix::fs::FileExt;
+    let file = file.into_std();
+    let mut spans = Vec::new();
+    lines::scan(path, BufReader::new(&file), |_, offset, length| spans.push((offset, length)))?;
+    for (offset, length) in spans {
+        let mut line = vec![0; length as usize];
+        file.read_exact_at(&mut line, offset).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
+        let item: FailedItem = serde_json::from_slice(&line).map_err(|e| {
+            Error::new(Kind::Data, format!("a line of {path} is not a failed item: {e}"))
+                .hint("delete the file: it only holds why items failed")
+        })?;
+        items.insert(item.id.clone(), item);
+    }
+    Ok(())
+}
+
+fn whole_text(items: &BTreeMap<String, FailedItem>) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for item in items.values() {
+        serde_json::to_writer(&mut text, item).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+fn remove(project: &Project, real: PathBuf) -> Result<()> {
+    match project.dir().remove_file(&real) {
+        Ok(()) => atomic::sync_parent(project.dir(), &real),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(atomic::disk_error("remove", &real, &error)),
+    }
+}

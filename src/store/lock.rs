@@ -1,0 +1,79 @@
+//! One run a checkpoint: a lock on the file beside it, which the system gives back when its holder
+//! dies. The lock file stays: removing it would let two runs lock two files of one name.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::OpenOptions;
+use serde::{Deserialize, Serialize};
+
+use super::{Project, atomic, mend, paths};
+use crate::base::{Error, Kind, Result};
+
+/// Where the lock of a checkpoint stands.
+pub fn path_of(checkpoint: &Path) -> PathBuf {
+    mend::suffixed(checkpoint, ".lock")
+}
+
+/// A held lock; dropping it gives it back.
+pub struct Lock {
+    file: File,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+    since: String,
+}
+
+impl Lock {
+    /// Locks the checkpoint at `real`, or says who holds it.
+    pub fn take(project: &Project, real: &Path) -> Result<Lock> {
+        let path = project.ensure_writable(&paths::display(&path_of(real)))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true);
+        let failed = |e| atomic::disk_error("lock", &path, &e);
+        let mut file = project.dir().open_with(&path, &options).map_err(failed)?.into_std();
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held(real, &mut file)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        write_holder(&mut file).map_err(failed)?;
+        Ok(Lock { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
+}
+
+fn write_holder(file: &mut File) -> std::io::Result<()> {
+    let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let holder = Holder { pid: std::process::id(), host: host_name(), since };
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&serde_json::to_vec(&holder)?)
+}
+
+/// The system's name; only for people to read.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    name.map_or_else(|_| "an unknown machine".into(), |name| name.trim().to_string())
+}
+
+fn held(real: &Path, file: &mut File) -> Error {
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    let who = match serde_json::from_str::<Holder>(&text) {
+        Ok(holder) => format!("process {} on {}, since {}", holder.pid, holder.host, holder.since),
+        Err(_) => "it began just now".into(),
+    };
+    Error::new(Kind::Locked, format!("another run holds {}: {who}", paths::display(real)))
+        .hint("wait until it has ended, or end it; what it has saved is kept")
+}

@@ -1,0 +1,217 @@
+//! A project's root as scripts see it: reads inside of it, writes below `data/`, both through a
+//! directory handle that no path leaves.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, OpenOptions};
+use globset::GlobBuilder;
+
+use super::{Checkpoint, atomic, paths};
+use crate::base::{Error, Kind, Result};
+
+/// The file that makes a directory a project.
+pub const MARKER: &str = "config/fthost.yaml";
+
+/// An open project; share it by `Arc`.
+pub struct Project {
+    root: PathBuf,
+    dir: Dir,
+    /// Files that this run appends to: a whole write would lose what others have appended.
+    appended: Mutex<HashSet<PathBuf>>,
+    /// The checkpoints that this run holds, so that its scripts share them instead of locking each other out.
+    held: Mutex<HashMap<PathBuf, Weak<Checkpoint>>>,
+}
+
+impl Project {
+    /// The nearest directory at or above `start` that is a project.
+    pub fn find(start: &Path) -> Option<PathBuf> {
+        let start = std::path::absolute(start).ok()?;
+        start.ancestors().find(|dir| dir.join(MARKER).is_file()).map(Path::to_path_buf)
+    }
+
+    /// Opens the project at `root`.
+    pub fn open(root: &Path) -> Result<Project> {
+        let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_path_buf());
+        let dir = Dir::open_ambient_dir(&absolute, ambient_authority()).map_err(|e| {
+            Error::io(Kind::NotFound, "open the project at", absolute.display(), &e)
+                .hint("name its directory with --project DIR, or make one with `fthost init DIR`")
+        })?;
+        Ok(Project { root: absolute, dir, appended: Mutex::default(), held: Mutex::default() })
+    }
+
+    /// The project's directory, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The handle on the root, for this layer.
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// The checkpoints of this run.
+    pub(super) fn held(&self) -> MutexGuard<'_, HashMap<PathBuf, Weak<Checkpoint>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A text file, whole.
+    pub fn read_text(&self, path: &str) -> Result<String> {
+        let mut bytes = Vec::new();
+        let mut file = self.open_read(path)?;
+        file.read_to_end(&mut bytes).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
+        String::from_utf8(bytes).map_err(|e| not_utf8(path, e.utf8_error().valid_up_to()))
+    }
+
+    /// A file to stream from.
+    pub fn open_read(&self, path: &str) -> Result<File> {
+        let real = paths::resolve(&self.dir, path)?;
+        let meta = self.dir.metadata(&real).map_err(|e| paths::lookup_error(&self.dir, path, &e))?;
+        if meta.is_dir() {
+            return Err(Error::new(Kind::Argument, format!("`{path}` is a directory, not a file"))
+                .hint("list_files(\"dir/*\") names the files in it"));
+        }
+        if !meta.is_file() {
+            return Err(paths::denied(path, "it is not a regular file"));
+        }
+        self.dir.open(&real).map_err(|e| paths::lookup_error(&self.dir, path, &e))
+    }
+
+    /// Whether a file or directory is there that scripts may read.
+    pub fn exists(&self, path: &str) -> Result<bool> {
+        match paths::resolve(&self.dir, path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == Kind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The files that match a glob (`*` stays within a directory, `**` does not), sorted. Linked files
+    /// are listed when they stand inside of the root; linked directories are not entered.
+    pub fn list(&self, glob: &str) -> Result<Vec<String>> {
+        let matcher = GlobBuilder::new(glob)
+            .literal_separator(true)
+            .build()
+            .map_err(|e| Error::new(Kind::Argument, format!("bad pattern `{glob}`: {}", e.kind())))?
+            .compile_matcher();
+        let start = literal_start(glob);
+        let mut found = Vec::new();
+        match paths::resolve(&self.dir, start) {
+            Ok(_) => self.walk(start, &mut found),
+            Err(error) if error.kind() == Kind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        found.retain(|path| matcher.is_match(path));
+        found.sort();
+        Ok(found)
+    }
+
+    fn walk(&self, start: &str, found: &mut Vec<String>) {
+        let mut open = vec![start.to_string()];
+        while let Some(base) = open.pop() {
+            let Ok(entries) = self.dir.read_dir(&base) else { continue };
+            for entry in entries.flatten() {
+                let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
+                    continue;
+                };
+                if paths::is_forbidden(&name) || atomic::is_leftover(&name) {
+                    continue;
+                }
+                let path = if base == "." { name } else { format!("{base}/{name}") };
+                if kind.is_dir() {
+                    open.push(path);
+                } else if kind.is_file() || kind.is_symlink() && self.is_readable_file(&path) {
+                    found.push(path);
+                }
+            }
+        }
+    }
+
+    fn is_readable_file(&self, path: &str) -> bool {
+        paths::resolve(&self.dir, path).is_ok_and(|real| self.dir.is_file(real))
+    }
+
+    /// Makes the directories that a file at `path` needs, and says where it really stands.
+    pub fn ensure_writable(&self, path: &str) -> Result<PathBuf> {
+        let real = paths::resolve_for_write(&self.dir, path)?;
+        atomic::make_parents(&self.dir, &real)?;
+        Ok(real)
+    }
+
+    /// Replaces the file at `path`, wholly or not at all. Refuses a checkpoint.
+    pub fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let real = paths::resolve_for_write(&self.dir, path)?;
+        self.refuse_checkpoint(path, &real)?;
+        atomic::make_parents(&self.dir, &real)?;
+        atomic::replace(&self.dir, &real, bytes)
+    }
+
+    /// A file of the root that only the program itself may read (`.env`); `None` when there is none.
+    pub fn read_private(&self, name: &str) -> Result<Option<String>> {
+        match std::fs::read_to_string(self.root.join(name)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(Kind::Config, "read", name, &error)),
+        }
+    }
+
+    /// The text of a script below `scripts/`.
+    pub fn script_text(&self, path: &str) -> Result<String> {
+        let real = paths::resolve(&self.dir, path)?;
+        if !real.starts_with("scripts") {
+            return Err(Error::new(Kind::Denied, format!("`{path}` is not below scripts/"))
+                .hint("scripts import from the project's scripts/ and from `std/` only"));
+        }
+        self.read_text(path)
+    }
+
+    /// Opens a file below `data/` for appending, made durably when it is new. From now on a whole write refuses it.
+    pub(super) fn open_append(&self, path: &str) -> Result<(PathBuf, File)> {
+        let real = self.ensure_writable(path)?;
+        let is_new = !self.dir.exists(&real);
+        let file = self
+            .dir
+            .open_with(&real, OpenOptions::new().read(true).append(true).create(true))
+            .map_err(|e| atomic::disk_error("open", &real, &e))?;
+        if is_new {
+            atomic::sync_parent(&self.dir, &real)?;
+        }
+        self.appended.lock().unwrap_or_else(PoisonError::into_inner).insert(real.clone());
+        Ok((real, file))
+    }
+
+    fn refuse_checkpoint(&self, path: &str, real: &Path) -> Result<()> {
+        let shown = real.to_string_lossy();
+        let appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = |suffix: &str| shown.strip_suffix(suffix).map(PathBuf::from);
+        let belongs =
+            |owner: PathBuf| appended.contains(&owner) || self.dir.exists(super::lock::path_of(&owner));
+        let taken = ["", ".lock", ".torn"].into_iter().filter_map(owner).any(belongs);
+        if !taken {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Denied,
+            format!("`{path}` is a checkpoint (or belongs to one) and cannot be overwritten"),
+        )
+        .hint("write to another file, or use append_checkpoint(path, record)"))
+    }
+}
+
+fn not_utf8(path: &str, offset: usize) -> Error {
+    Error::new(Kind::Data, format!("`{path}` is not UTF-8 text: a bad byte stands at offset {offset}"))
+        .hint("save the file as UTF-8")
+}
+
+/// The directories of a glob before its first special character, so that a walk begins there.
+fn literal_start(glob: &str) -> &str {
+    let special = glob.find(['*', '?', '[', '{', '\\']).unwrap_or(glob.len());
+    match glob[..special].rfind('/') {
+        Some(0) => "/",
+        Some(end) => &glob[..end],
+        None => ".",
+    }
+}
