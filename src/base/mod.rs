@@ -1,6 +1,7 @@
 //! What every layer may use: errors, places in files, configuration, events, cancellation.
 
 pub mod cancel;
+pub mod config;
 pub mod error;
 pub mod config;
 pub mod events;

@@ -1,1 +1,31 @@
-//! Placeholder: filled by the layer's first change.
+//! Talking to language models: what a request and a reply are, the providers' wires, and around
+//! them retries, limits, schemas and the care for keys.
+//!
+//! A [`Backend`] is the way in. Under it stands a [`provider::Provider`]; those that speak HTTP share
+//! [`transport`] and differ in one pure [`wire::Wire`] each, all listed in [`table`].
+
+pub mod backend;
+mod classify;
+pub mod failure;
+pub mod limits;
+mod openai;
+mod openai_chat;
+pub mod outcome;
+pub mod provider;
+pub mod request;
+pub mod retry;
+pub mod schema;
+pub mod secret;
+mod strict;
+pub mod table;
+pub mod transport;
+mod unique;
+pub mod wire;
+
+pub use backend::{Backend, Identity, Stats};
+pub use outcome::{Outcome, Reply, Usage};
+pub use request::{Message, Params, Request};
+pub use schema::Schema;
+pub use secret::Secret;
+pub use table::key_variable;
+pub use transport::Http;

@@ -1,0 +1,134 @@
+//! OpenAI's Responses API.
+
+use serde_json::{Map, Value, json};
+
+use super::classify;
+use super::failure::Failure;
+use super::wire::{Answer, Post, Setup, Wire, count, json_schema_format, system_text};
+use super::{Outcome, Reply, Request, Usage};
+use crate::base::config::Structured;
+use crate::base::{Error, Kind, Result};
+
+/// The wire.
+pub(super) struct OpenAi(Setup);
+
+/// Makes the wire.
+pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
+    Box::new(OpenAi(setup))
+}
+
+impl Wire for OpenAi {
+    fn encode(&self, request: &Request) -> Result<Post> {
+        if request.params.stop.is_some() {
+            return Err(Error::new(Kind::Argument, "the Responses API (kind `openai`) knows no `stop`")
+                .hint("leave `stop` out, or use a backend of kind `openai-chat`"));
+        }
+        let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
+        let mut body = Map::new();
+        body.insert("model".into(), self.0.model().into());
+        if let Some(system) = system_text(request, mode) {
+            body.insert("instructions".into(), system.into());
+        }
+        let turns = request.messages.iter().map(|m| json!({"role": m.role, "content": m.content}));
+        body.insert("input".into(), turns.collect());
+        self.params(request, &mut body);
+        if let Some(format) = format(request, mode) {
+            body.insert("text".into(), json!({"format": format}));
+        }
+        body.insert("store".into(), false.into());
+        Ok(Post { path: "/responses".into(), body: self.0.with_extra(body.into()) })
+    }
+
+    fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
+        if answer.status != 200 {
+            return Err(classify::failure(answer, &self.0.remedy()));
+        }
+        let body = answer.json()?;
+        if !body["error"].is_null() || body["status"] == "failed" {
+            return Err(classify::inner(&body["error"], &self.0.remedy()));
+        }
+        reply(&body)
+    }
+}
+
+impl OpenAi {
+    /// Only what is set; a seed, which is a wish on every wire, has no place on this one.
+    fn params(&self, request: &Request, body: &mut Map<String, Value>) {
+        let params = &request.params;
+        let limit = self.0.config.max_tokens_param.as_deref().unwrap_or("max_output_tokens");
+        let all = [
+            (limit, params.max_tokens.map(Value::from)),
+            ("temperature", params.temperature.map(Value::from)),
+            ("top_p", params.top_p.map(Value::from)),
+        ];
+        for (name, value) in all {
+            if let Some(value) = value {
+                body.insert(name.into(), value);
+            }
+        }
+    }
+}
+
+/// The schema, in the flat form of this API.
+fn format(request: &Request, mode: Option<Structured>) -> Option<Value> {
+    match (mode?, request.schema.as_deref()?) {
+        (Structured::JsonSchema, schema) => {
+            let mut format = json_schema_format(schema);
+            format["type"] = "json_schema".into();
+            Some(format)
+        }
+        (Structured::JsonObject, _) => Some(json!({"type": "json_object"})),
+        (Structured::Prompt, _) => None,
+    }
+}
+
+fn reply(body: &Value) -> Result<Reply, Failure> {
+    let status = body["status"].as_str().unwrap_or_default();
+    let finish = match status {
+        "incomplete" => body["incomplete_details"]["reason"].as_str().unwrap_or("incomplete"),
+        other => other,
+    };
+    let refusal = texts(body, "message", "refusal");
+    let outcome = match (status, finish) {
+        ("incomplete", "content_filter") => Outcome::Filtered,
+        ("incomplete", _) => Outcome::Truncated,
+        ("completed", _) if refusal.is_some() => Outcome::Refusal,
+        ("completed", _) => Outcome::Ok,
+        (other, _) => {
+            let message = format!("the server's answer is not complete (status `{other}`)");
+            return Err(Failure::passing(Kind::Server, message));
+        }
+    };
+    let text = texts(body, "message", "text");
+    if outcome == Outcome::Ok && text.is_none() {
+        return Err(Failure::passing(Kind::Server, "the server's answer holds no text"));
+    }
+    Ok(Reply {
+        outcome,
+        content: refusal.or(text).unwrap_or_default(),
+        reasoning: texts(body, "reasoning", "text"),
+        model: body["model"].as_str().unwrap_or_default().into(),
+        usage: usage(&body["usage"]),
+        finish_reason: finish.into(),
+        attempts: 1,
+    })
+}
+
+/// The texts under `key` in the output items of one type, joined; none when there are none.
+fn texts(body: &Value, item: &str, key: &str) -> Option<String> {
+    let items = body["output"].as_array()?.iter().filter(|output| output["type"] == item);
+    let parts = items.flat_map(|output| {
+        ["summary", "content"].into_iter().filter_map(|list| output[list].as_array()).flatten()
+    });
+    let found: Vec<&str> = parts.filter_map(|part| part[key].as_str()).collect();
+    (!found.is_empty()).then(|| found.concat())
+}
+
+fn usage(usage: &Value) -> Usage {
+    Usage {
+        input_tokens: count(&usage["input_tokens"]),
+        output_tokens: count(&usage["output_tokens"]),
+        cached_tokens: count(&usage["input_tokens_details"]["cached_tokens"]),
+        reasoning_tokens: count(&usage["output_tokens_details"]["reasoning_tokens"]),
+    }
+}

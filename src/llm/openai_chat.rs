@@ -1,0 +1,127 @@
+//! Chat Completions, as OpenAI and every compatible server speak it.
+
+use serde_json::{Map, Value, json};
+
+use super::classify;
+use super::failure::Failure;
+use super::wire::{Answer, Post, Setup, Wire, count, json_schema_format, system_text};
+use super::{Outcome, Reply, Request, Usage};
+use crate::base::config::Structured;
+use crate::base::{Kind, Result};
+
+/// The wire.
+pub(super) struct OpenAiChat(Setup);
+
+/// Makes the wire.
+pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
+    Box::new(OpenAiChat(setup))
+}
+
+impl Wire for OpenAiChat {
+    fn encode(&self, request: &Request) -> Result<Post> {
+        let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
+        let mut body = Map::new();
+        body.insert("model".into(), self.0.model().into());
+        body.insert("messages".into(), messages(request, mode));
+        self.params(request, &mut body);
+        let format = match (&request.schema, mode) {
+            (Some(schema), Some(Structured::JsonSchema)) => {
+                Some(json!({"type": "json_schema", "json_schema": json_schema_format(schema)}))
+            }
+            (Some(_), Some(Structured::JsonObject)) => Some(json!({"type": "json_object"})),
+            _ => None,
+        };
+        if let Some(format) = format {
+            body.insert("response_format".into(), format);
+        }
+        Ok(Post { path: "/chat/completions".into(), body: self.0.with_extra(body.into()) })
+    }
+
+    fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
+        if answer.status != 200 {
+            return Err(classify::failure(answer, &self.0.remedy()));
+        }
+        let body = answer.json()?;
+        let choice = &body["choices"][0];
+        for error in [&body["error"], &choice["error"]] {
+            if !error.is_null() {
+                return Err(classify::inner(error, &self.0.remedy()));
+            }
+        }
+        let message = &choice["message"];
+        if !message.is_object() {
+            return Err(Failure::passing(Kind::Server, "the server's answer holds no message"));
+        }
+        reply(&body, message, choice["finish_reason"].as_str().unwrap_or_default())
+    }
+}
+
+impl OpenAiChat {
+    /// Only what is set: some models refuse parameters that others need.
+    fn params(&self, request: &Request, body: &mut Map<String, Value>) {
+        let params = &request.params;
+        let usual = if self.0.own_server { "max_completion_tokens" } else { "max_tokens" };
+        let limit = self.0.config.max_tokens_param.as_deref().unwrap_or(usual);
+        let all = [
+            (limit, params.max_tokens.map(Value::from)),
+            ("temperature", params.temperature.map(Value::from)),
+            ("top_p", params.top_p.map(Value::from)),
+            ("seed", params.seed.map(Value::from)),
+            ("stop", params.stop.clone().map(Value::from)),
+        ];
+        for (name, value) in all {
+            if let Some(value) = value {
+                body.insert(name.into(), value);
+            }
+        }
+    }
+}
+
+fn messages(request: &Request, mode: Option<Structured>) -> Value {
+    let system = system_text(request, mode).map(|text| json!({"role": "system", "content": text}));
+    let turns = request.messages.iter().map(|m| json!({"role": m.role, "content": m.content}));
+    system.into_iter().chain(turns).collect()
+}
+
+/// A message as a reply.
+fn reply(body: &Value, message: &Value, finish: &str) -> Result<Reply, Failure> {
+    let refusal = message["refusal"].as_str().filter(|text| !text.is_empty());
+    let text = text(&message["content"]);
+    let outcome = match (refusal, finish) {
+        (Some(_), _) => Outcome::Refusal,
+        (_, "length" | "max_tokens") => Outcome::Truncated,
+        (_, "content_filter" | "safety") => Outcome::Filtered,
+        (None, _) if text.is_none() => {
+            return Err(Failure::passing(Kind::Server, "the server's answer holds no text"));
+        }
+        _ => Outcome::Ok,
+    };
+    let reasoning = message["reasoning_content"].as_str().or(message["reasoning"].as_str());
+    Ok(Reply {
+        outcome,
+        content: refusal.map(str::to_string).or(text).unwrap_or_default(),
+        reasoning: reasoning.filter(|text| !text.is_empty()).map(str::to_string),
+        model: body["model"].as_str().unwrap_or_default().into(),
+        usage: usage(&body["usage"]),
+        finish_reason: finish.into(),
+        attempts: 1,
+    })
+}
+
+/// The content: a text, or parts of which some are text.
+fn text(content: &Value) -> Option<String> {
+    match content {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => Some(parts.iter().filter_map(|part| part["text"].as_str()).collect()),
+        _ => None,
+    }
+}
+
+fn usage(usage: &Value) -> Usage {
+    Usage {
+        input_tokens: count(&usage["prompt_tokens"]),
+        output_tokens: count(&usage["completion_tokens"]),
+        cached_tokens: count(&usage["prompt_tokens_details"]["cached_tokens"]),
+        reasoning_tokens: count(&usage["completion_tokens_details"]["reasoning_tokens"]),
+    }
+}
