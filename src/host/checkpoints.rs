@@ -1,0 +1,86 @@
+//! Records that are kept: `load_checkpoint`, `append_checkpoint`.
+
+use std::sync::Arc;
+
+use rhai::plugin::*;
+use rhai::{Array, Map, Module, NativeCallContext};
+
+use crate::script::{Ctx, ScriptResult, values};
+use crate::store::checkpoint::{Checkpoint, Mode};
+
+/// A checkpoint as scripts hold it.
+#[derive(Clone)]
+pub struct CheckpointValue(pub Arc<Checkpoint>);
+
+/// The namespace.
+pub fn module() -> Module {
+    let mut module = rhai::exported_module!(functions);
+    module.set_custom_type::<CheckpointValue>("Checkpoint");
+    module
+}
+
+#[export_module]
+#[allow(missing_docs)]
+mod functions {
+    /// Opens a checkpoint: `id in checkpoint`, `checkpoint.len`, `checkpoint.ids`.
+    ///
+    /// Only complete records count as contained. A file that does not exist yet is empty. Under
+    /// `fthost run` it is locked for this run: a second run ends with exit code 75.
+    ///
+    /// ```rhai
+    /// append_checkpoint("data/done.jsonl", #{id: "a"});
+    /// let done = load_checkpoint("data/done.jsonl");
+    /// ["a" in done, "b" in done, done.len, done.ids]   // -> [true, false, 1, ["a"]]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn load_checkpoint(context: NativeCallContext, path: &str) -> ScriptResult<CheckpointValue> {
+        Ok(CheckpointValue(Ctx::of(&context)?.world.checkpoint(path, Mode::Run)?))
+    }
+
+    /// The records of a checkpoint as a map of id to record; the last record of an id wins.
+    ///
+    /// ```rhai
+    /// append_checkpoint("data/done.jsonl", #{id: "a", score: 1});
+    /// append_checkpoint("data/done.jsonl", #{id: "a", score: 2});
+    /// load_checkpoint_results("data/done.jsonl").a.score   // -> 2
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn load_checkpoint_results(context: NativeCallContext, path: &str) -> ScriptResult<Map> {
+        let checkpoint = Ctx::of(&context)?.world.checkpoint(path, Mode::Read)?;
+        let mut records = Map::new();
+        checkpoint.for_each_record(|id, record| {
+            records.insert(id.into(), values::from_json(&record));
+            Ok(())
+        })?;
+        Ok(records)
+    }
+
+    /// Adds a record (a map with an `id`) to a checkpoint; it is on disk when this returns.
+    ///
+    /// ```rhai
+    /// append_checkpoint("data/done.jsonl", #{id: "a", turns: 3});
+    /// load_checkpoint("data/done.jsonl").len   // -> 1
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn append_checkpoint(context: NativeCallContext, path: &str, record: Map) -> ScriptResult<()> {
+        let ctx = Ctx::of(&context)?;
+        let record = values::map_to_json(&record)?;
+        let result = ctx.world.checkpoint(path, Mode::Run).and_then(|checkpoint| checkpoint.append(&record));
+        Ok(ctx.world.stop_on_disk_error(result)?)
+    }
+
+    #[rhai_fn(name = "contains", pure)]
+    pub fn checkpoint_contains(checkpoint: &mut CheckpointValue, id: &str) -> bool {
+        checkpoint.0.contains_complete(id)
+    }
+
+    #[rhai_fn(get = "len", name = "len", pure)]
+    pub fn checkpoint_len(checkpoint: &mut CheckpointValue) -> i64 {
+        checkpoint.0.len() as i64
+    }
+
+    #[rhai_fn(get = "ids", name = "ids", pure)]
+    pub fn checkpoint_ids(checkpoint: &mut CheckpointValue) -> Array {
+        checkpoint.0.ids().into_iter().map(Into::into).collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! Many items, in parallel and resumable: `process`, `parallel_map`.
+
+use std::sync::{Mutex, PoisonError};
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext};
+use serde_json::Value;
+
+use super::options::{Options, OptionsOf};
+use super::reader::LazyItems;
+use crate::base::panic::catch_panic;
+use crate::base::{Error, Kind, Result};
+use crate::script::closure::{Closure, unshare};
+use crate::script::{Ctx, ScriptResult, values};
+use crate::work::process::{self, Item, Items, Job};
+use crate::work::{plan, pool};
+
+/// The functions that take options.
+pub const OPTIONS: &[OptionsOf] = &[
+    OptionsOf { function: "process", parameter: 1, names: &["checkpoint", "concurrency", "version", "job"] },
+    OptionsOf { function: "parallel_map", parameter: 1, names: &["concurrency"] },
+];
+
+/// Items at a time when nothing is said.
+const CONCURRENCY: usize = 16;
+
+/// Elements at a time of a `parallel_map` when nothing is said: a jury, not a night's work.
+const MAP_CONCURRENCY: usize = 64;
+
+/// The namespace.
+pub fn module() -> Module {
+    let mut module = rhai::exported_module!(functions);
+    module.set_custom_type::<LazyItems>("LazyItems");
+    module.set_iterable::<LazyItems>();
+    module
+}
+
+#[export_module]
+#[allow(missing_docs)]
+mod functions {
+    /// Works on items in parallel, keeps each record, and goes on where an earlier run stopped.
+    ///
+    /// `items` is an array of maps with a unique string `id`, or what `read_transcripts` and
+    /// `stream_jsonl` give. The closure makes an item's record, a map; it is on disk, under the item's
+    /// id, before it counts. An item that fails goes to `<checkpoint>.failed.jsonl` and is tried again
+    /// next time; the others go on. A record with `complete: false` is kept, and tried again, too.
+    ///
+    /// Items whose record is there are skipped, unless something that it depends on has changed (the
+    /// item, a backend, the code, `version`): then it is stale, counted as such, and redone by `--redo stale`.
+    ///
+    /// Options: `checkpoint` (path below data/), `concurrency` (items at a time, default 16),
+    /// `version` (a value, or a closure `|item| value`, of what else the records depend on), `job` (a name).
+    ///
+    /// Gives `#{total, skipped, stale, stale_because, completed, incomplete, failed, failed_by_kind, pending, seconds}`.
+    ///
+    /// Each call of the closure gets its own copy of what it captures: return what is to be kept.
+    ///
+    /// Errors before any call: a missing or duplicate id, a captured `Rng`.
+    ///
+    /// ```rhai
+    /// let people = [#{id: "a", n: 1}, #{id: "b", n: 2}];
+    /// let summary = process(people, #{checkpoint: "data/doubled.jsonl"}, |p| #{id: p.id, twice: p.n * 2});
+    /// [summary.completed, load_checkpoint_results("data/doubled.jsonl").b.twice]   // -> [2, 4]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn process(
+        context: NativeCallContext,
+        items: Dynamic,
+        options: Map,
+        closure: FnPtr,
+    ) -> ScriptResult<Map> {
+        Ok(super::run_process(&context, &items, &options, &closure)?)
+    }
+
+    /// Calls a closure on all elements at the same time; gives the results in the order of the elements.
+    ///
+    /// All end, then the first error (by position) is thrown. Options: `concurrency` (default 64).
+    /// Calls nest: inside an item of `process` they belong to the item.
+    ///
+    /// ```rhai
+    /// parallel_map([1, 2, 3], |n| n * n)   // -> [1, 4, 9]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parallel_map(context: NativeCallContext, items: Dynamic, closure: FnPtr) -> ScriptResult<Array> {
+        Ok(super::run_map(&context, &items, &Map::new(), &closure)?)
+    }
+
+    #[rhai_fn(name = "parallel_map", return_raw)]
+    pub fn parallel_map_with(
+        context: NativeCallContext,
+        items: Dynamic,
+        options: Map,
+        closure: FnPtr,
+    ) -> ScriptResult<Array> {
+        Ok(super::run_map(&context, &items, &options, &closure)?)
+    }
+
+    /// How many items a lazy reader has; `()` when only reading them tells.
+    ///
+    /// ```rhai
+    /// read_transcripts().len   // -> 0
+    /// ```
+    #[rhai_fn(get = "len", name = "len", pure)]
+    pub fn lazy_len(items: &mut LazyItems) -> Dynamic {
+        items.len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
+    }
+}
+
+/// A script's items, as often as they are asked for.
+enum Given {
+    Array(Vec<Dynamic>),
+    Lazy(LazyItems),
+}
+
+impl Given {
+    fn of(function: &str, items: &Dynamic) -> Result<Given> {
+        if let Some(lazy) = items.clone().try_cast::<LazyItems>() {
+            return Ok(Given::Lazy(lazy));
+        }
+        // A copy that shares nothing: the closure may hold the same array.
+        match unshare(items).into_array() {
+            Ok(array) => Ok(Given::Array(array)),
+            Err(found) => {
+                let found = values::friendly_type(found);
+                Err(Error::new(Kind::Argument, format!("`{function}` needs an array of items, not {found}")))
+            }
+        }
+    }
+
+    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic>> + Send + '_> {
+        match self {
+            Given::Array(items) => Box::new(items.iter().cloned().map(Ok)),
+            Given::Lazy(lazy) => Box::new(lazy.iter().map(|item| item.map(|json| values::from_json(&json)))),
+        }
+    }
+}
+
+impl Items<Dynamic> for Given {
+    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<Dynamic>>> + Send + '_> {
+        let item = |(i, value): (usize, Result<Dynamic>)| {
+            let payload = value?;
+            let plain = values::to_json(&payload)?;
+            Ok(Item { id: plan::item_id(&plain, i)?, plain, payload })
+        };
+        Box::new(self.values().enumerate().map(item))
+    }
+}
+
+fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
+    let ctx = Ctx::of(context)?;
+    if ctx.scope.item.is_some() {
+        return Err(Error::new(Kind::Argument, "`process` cannot run inside an item of another `process`")
+            .hint("use `parallel_map` there"));
+    }
+    let options = Options::of("process", options)?;
+    let given = Given::of("process", items)?;
+    let closure = Closure::new(context, closure)?;
+    let version = options.closure("version").map(|f| Closure::new(context, &f)).transpose()?;
+    let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
+    let fixed = fixed.unwrap_or(Value::Null);
+    let version_of = |item: &Dynamic| match &version {
+        Some(version) => values::to_json(&version.call(context, &ctx, item.clone())?),
+        None => Ok(fixed.clone()),
+    };
+    let checkpoint = options.text("checkpoint")?;
+    let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());
+    let worker = |item, scope| values::to_json(&closure.call(context, &ctx.with_scope(scope), item)?);
+    let backends: Vec<String> =
+        ctx.run.backends.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+    let summary = process::run(
+        &ctx.world,
+        Job {
+            name: job,
+            checkpoint,
+            concurrency: concurrency(&ctx, &options, CONCURRENCY)?,
+            items: &given,
+            backends: backends.join("\n"),
+            code: ctx.run.code_hash.clone(),
+            version_of: &version_of,
+            worker: &worker,
+        },
+    )?;
+    Ok(values::object_to_map(&summary))
+}
+
+/// What the command line says wins over the script.
+fn concurrency(ctx: &Ctx, options: &Options, default: usize) -> Result<usize> {
+    let asked = options.whole("concurrency", 1)?;
+    Ok(ctx.world.options.concurrency.or(asked).unwrap_or(default))
+}
+
+fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Array> {
+    let ctx = Ctx::of(context)?;
+    let options = Options::of("parallel_map", options)?;
+    let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);
+    let closure = Closure::new(context, closure)?;
+    let elements = Given::of("parallel_map", items)?.values().collect::<Result<Vec<_>>>()?;
+    let results: Vec<Mutex<Option<Result<Dynamic>>>> = elements.iter().map(|_| Mutex::new(None)).collect();
+    pool::run(&ctx.world.threads, width, elements.into_iter().enumerate(), |(i, element)| {
+        let ctx = ctx.with_scope(ctx.scope.branch(i));
+        let result = catch_panic("parallel_map", || closure.call(context, &ctx, element));
+        *results[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    });
+    let missing = || Err(Error::new(Kind::Internal, "an element was not worked on"));
+    let result = |slot: Mutex<Option<Result<Dynamic>>>| {
+        slot.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(missing)
+    };
+    results.into_iter().map(result).collect()
+}

@@ -1,0 +1,94 @@
+//! Prompts from templates and history: `format_history`, `render`, `render_text`.
+
+use rhai::plugin::*;
+use rhai::{Array, Map, Module, NativeCallContext};
+use serde_json::Value;
+
+use super::options::{Options, OptionsOf};
+use super::tokens::exchanges as to_exchanges;
+use crate::base::{Kind, Result};
+use crate::pipeline::history::{self, HistoryOptions};
+use crate::pipeline::template;
+use crate::script::{Ctx, ScriptResult, values};
+
+/// The functions that take options.
+pub const OPTIONS: &[OptionsOf] = &[OptionsOf {
+    function: "format_history",
+    parameter: 1,
+    names: &["user", "assistant", "last", "numbered", "empty"],
+}];
+
+/// The namespace.
+pub fn module() -> Module {
+    rhai::exported_module!(functions)
+}
+
+#[export_module]
+#[allow(missing_docs)]
+mod functions {
+    /// The exchanges so far as a text.
+    ///
+    /// Options: `user` ("User"), `assistant` ("Assistant"): the speakers' names; `last`: only the last so many
+    /// exchanges; `numbered`: number the turns; `empty`: what stands for no exchanges at all.
+    ///
+    /// ```rhai
+    /// format_history([["Hi", "Hello"]])   // -> "User: Hi\n\nAssistant: Hello"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn format_history(exchanges: Array) -> ScriptResult<String> {
+        format_history_with(exchanges, Map::new())
+    }
+
+    #[rhai_fn(name = "format_history", return_raw)]
+    pub fn format_history_with(exchanges: Array, options: Map) -> ScriptResult<String> {
+        let options = super::history_options(&options)?;
+        Ok(history::format_history(&to_exchanges(exchanges)?, &options))
+    }
+
+    /// Renders a template file (Jinja syntax). A variable that is not passed is an error.
+    ///
+    /// Includes are relative to the project's root.
+    ///
+    /// ```rhai
+    /// write_text("data/hello.md", "Hello {{ name }}!");
+    /// render("data/hello.md", #{name: "Ada"})   // -> "Hello Ada!"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn render(context: NativeCallContext, template_path: &str, vars: Map) -> ScriptResult<String> {
+        let ctx = Ctx::of(&context)?;
+        let text = ctx.world.project.read_text(template_path)?;
+        Ok(super::rendered(&ctx, template_path, &text, &vars)?)
+    }
+
+    /// Renders a template given as a text.
+    ///
+    /// ```rhai
+    /// render_text("{% for n in names %}{{ n }};{% endfor %}", #{names: ["a", "b"]})   // -> "a;b;"
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn render_text(context: NativeCallContext, template: &str, vars: Map) -> ScriptResult<String> {
+        Ok(super::rendered(&Ctx::of(&context)?, "(template)", template, &vars)?)
+    }
+}
+
+fn history_options(map: &Map) -> Result<HistoryOptions> {
+    let options = Options::of("format_history", map)?;
+    let usual = HistoryOptions::default();
+    Ok(HistoryOptions {
+        user: options.text("user")?.unwrap_or(usual.user),
+        assistant: options.text("assistant")?.unwrap_or(usual.assistant),
+        last: options.whole("last", 0)?.or(usual.last),
+        numbered: options.truth("numbered")?.unwrap_or(usual.numbered),
+        empty: options.text("empty")?.unwrap_or(usual.empty),
+    })
+}
+
+fn rendered(ctx: &Ctx, name: &str, text: &str, vars: &Map) -> Result<String> {
+    let vars = Value::Object(values::map_to_json(vars)?);
+    let load = |path: &str| match ctx.world.project.read_text(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    template::render(name, text, &vars, &load)
+}
