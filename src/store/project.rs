@@ -92,6 +92,7 @@ impl Project {
     /// The files that match a glob (`*` stays within a directory, `**` does not), sorted. Linked files
     /// are listed when they stand inside of the root; linked directories are not entered.
     pub fn list(&self, glob: &str) -> Result<Vec<String>> {
+        let glob = glob.trim_start_matches("./");
         let matcher = GlobBuilder::new(glob)
             .literal_separator(true)
             .build()

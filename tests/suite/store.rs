@@ -181,6 +181,7 @@ fn lists_are_sorted_and_pass_over_leftovers() {
         project.list("data/raw/*.json").unwrap(),
         ["data/raw/a.json", "data/raw/b.json", "data/raw/old.json"]
     );
+    assert_eq!(project.list("./scripts/*").unwrap(), ["scripts/a.rhai"]);
     assert_eq!(project.list("data/**/c.json").unwrap(), ["data/raw/deep/c.json"]);
     assert!(!project.list("data/**").unwrap().iter().any(|path| path.ends_with(".tmp")));
     assert!(project.list("data/none/*.json").unwrap().is_empty());
@@ -415,6 +416,7 @@ fn failures_are_kept_until_they_succeed() {
     let failed = FailedFile::open(&project, CKPT).unwrap();
     assert_eq!((failed.attempts("a"), failed.attempts("c")), (1, 0));
     failed.append(&project, FailedItem::new("a", &error, failed.attempts("a") + 1)).unwrap();
+    assert_eq!(FailedFile::open(&project, CKPT).unwrap().attempts("a"), 2, "the torn line swallowed nothing");
     failed.settle(&project, |id| id == "a").unwrap();
     let failed = FailedFile::open(&project, CKPT).unwrap();
     let items = failed.items();
