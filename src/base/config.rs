@@ -2,6 +2,7 @@
 //! The shapes are here; what makes a well-shaped file wrong all the same is in [`faults`].
 
 mod faults;
+mod hide;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -37,25 +38,31 @@ pub struct Config {
 impl Config {
     /// Reads the configuration; the error is the first fault of the file, with its place.
     pub fn parse(file: &str, text: &str) -> Result<Config> {
-        let document = Document::parse(file, text)?;
-        let config: Config = document.read()?;
-        match faults::all(&config, &document).into_iter().next() {
-            Some(fault) => Err(fault),
-            None => Ok(config),
+        let (config, faults) = Config::read(file, text);
+        match (config, faults.into_iter().next()) {
+            (_, Some(fault)) => Err(fault),
+            (Some(config), None) => Ok(config),
+            (None, None) => Err(Error::new(Kind::Internal, "a configuration without faults is missing")),
         }
     }
 
     /// Every fault of the file, each with its place.
     pub fn faults(file: &str, text: &str) -> Vec<Error> {
-        let read = || {
+        Config::read(file, text).1
+    }
+
+    /// The configuration, if it has the right shape, and all that is wrong with it.
+    fn read(file: &str, text: &str) -> (Option<Config>, Vec<Error>) {
+        let shaped = || {
             let document = Document::parse(file, text)?;
             let config: Config = document.read()?;
-            Ok((document, config))
+            Ok((faults::all(&config, &document), config))
         };
-        match read() {
-            Ok((document, config)) => faults::all(&config, &document),
-            Err(fault) => vec![fault],
-        }
+        let (config, faults) = match shaped() {
+            Ok((faults, config)) => (Some(config), faults),
+            Err(fault) => (None, vec![fault]),
+        };
+        (config, faults.into_iter().map(hide::keys).collect())
     }
 
     /// The backends behind a role, or the one backend of that name, each with the sampling

@@ -3,7 +3,6 @@
 pub mod cancel;
 pub mod config;
 pub mod error;
-pub mod config;
 pub mod events;
 pub mod panic;
 pub mod suggest;

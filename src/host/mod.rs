@@ -3,6 +3,7 @@
 
 pub mod backends;
 pub mod checkpoints;
+pub mod embedded;
 pub mod files;
 pub mod lengths;
 pub mod local;

@@ -41,16 +41,27 @@ impl Limits {
         stop.check()?;
         let enter = async {
             let permit = self.slots.acquire().await;
-            tokio::time::sleep_until(self.book(tokens)).await;
-            while let Some(until) = self.pause_left() {
-                tokio::time::sleep_until(until).await;
-            }
+            self.turn(tokens).await;
             permit.map_err(|_| Error::new(Kind::Internal, "a backend's limits were closed"))
         };
         tokio::select! {
             biased;
             () = stop.drain.cancelled() => Err(stop.error()),
             permit = enter => permit,
+        }
+    }
+
+    /// Waits for a place in both paces. One that a pause overtook is lost: those who wait together
+    /// must not go together.
+    async fn turn(&self, tokens: u64) {
+        loop {
+            while let Some(until) = self.pause_left() {
+                tokio::time::sleep_until(until).await;
+            }
+            tokio::time::sleep_until(self.book(tokens)).await;
+            if self.pause_left().is_none() {
+                return;
+            }
         }
     }
 

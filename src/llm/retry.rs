@@ -7,6 +7,10 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use super::failure::{Again, Failure};
 use crate::base::Error;
 
+/// A named wait counts for so much at least: a server that names a millisecond again and again must
+/// not be asked for ever.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// How a kind of backend repeats.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
@@ -81,8 +85,9 @@ impl Attempts {
                 None if self.made == 1 => Err(failure.error),
                 None => Err(failure.error.context(format!("after {} attempts", self.made))),
             },
+            Again::After(Duration::ZERO) => self.after(Failure { again: Again::Backoff, ..failure }),
             Again::After(wait) => {
-                self.waited += wait;
+                self.waited = self.waited.saturating_add(wait.max(SHORTEST));
                 if self.waited > self.retry.max_wait {
                     let message = format!("the server asks to wait {} s", wait.as_secs());
                     let hint = "`max_wait` of the backend in config/fthost.yaml sets how long a call waits";

@@ -96,7 +96,8 @@ fn adapt_node(node: &Value) -> Option<Value> {
         adapt_object(map, &mut out)?;
     }
     // A node that says nothing allows anything, which the subset cannot say.
-    (!out.is_empty() && !(out.contains_key("description") && out.len() == 1)).then_some(Value::Object(out))
+    let silent = out.keys().all(|key| key == "description");
+    (!silent).then_some(Value::Object(out))
 }
 
 fn adapt_all(branches: &Value) -> Option<Value> {

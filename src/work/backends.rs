@@ -95,10 +95,7 @@ impl Backend {
     /// What makes its replies what they are: part of the version of every record made with it.
     pub fn identity(&self) -> String {
         let [kind, model, origin] = match &self.line {
-            Line::Remote(backend) => {
-                let identity = backend.identity();
-                [identity.kind.clone(), identity.model.clone(), identity.origin.clone()]
-            }
+    XX
             Line::Local(local) => [local.kind.clone(), local.model.clone(), local.origin.clone()],
         };
         json!([kind, model, origin, self.params]).to_string()
@@ -133,8 +130,8 @@ fn spent(line: &Line) -> Spent {
             let stats = backend.stats();
             Spent {
                 calls: stats.calls,
-                input_tokens: stats.usage.input_tokens,
-                output_tokens: stats.usage.output_tokens,
+                input_tokens: stats.input_tokens,
+                output_tokens: stats.output_tokens,
                 usd: stats.usd,
                 estimated: false,
             }
@@ -206,7 +203,7 @@ fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> 
     if matches!(config.kind.as_str(), "offline" | "script") {
         return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
     }
-    let key = llm::table::key_variable(config).and_then(|variable| (world.secrets)(variable));
+    let key = llm::key_variable(config).and_then(|variable| (world.secrets)(variable));
     let key = key.map(Secret::new);
     let backend = llm::Backend::open(name, config, key, world.http()?, world.events.clone())?;
     Ok(Line::Remote(Arc::new(backend)))

@@ -80,9 +80,9 @@ fn option_hash(option: &Value) -> String {
     if option.is_null() { "0".into() } else { short_hash(&canonical(option)) }
 }
 
-/// 48 bits of SHA-256: enough to tell the versions of one record apart.
+/// 32 bits of SHA-256: enough to tell the versions of one record apart.
 fn short_hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes())[..6].iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(text.as_bytes())[..4].iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// JSON with sorted keys.

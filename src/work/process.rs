@@ -14,7 +14,7 @@ use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::store::checkpoint::{Checkpoint, Mode};
-use crate::store::failed::{FailedItem, FailedItems};
+use crate::store::failed::{FailedFile, FailedItem};
 
 /// So many first items failing alike at one place stop the run: the next thousand would, too.
 const ALIKE: usize = 5;
@@ -78,15 +78,15 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
 
 /// The checkpoint and its failed file, when there is one.
 struct Files {
-    checkpoint: Option<Checkpoint>,
-    failed: Option<FailedItems>,
+    checkpoint: Option<Arc<Checkpoint>>,
+    failed: Option<FailedFile>,
 }
 
 impl Files {
     fn open(world: &World, path: Option<&str>) -> Result<Files> {
         let Some(path) = path else { return Ok(Files { checkpoint: None, failed: None }) };
         let opened = world.checkpoint(path, Mode::Run)?;
-        let failed = FailedItems::open(&world.project, path)?;
+        let failed = FailedFile::open(&world.project, path)?;
         Ok(Files { checkpoint: Some(opened), failed: Some(failed) })
     }
 }
@@ -176,7 +176,7 @@ impl<'a, T: Send> Shift<'a, T> {
     }
 
     fn fail(&self, id: &str, error: Error) {
-        if let Some(Err(disk)) = self.files.failed.as_ref().map(|failed| failed.append(FailedItem::new(id, &error))) {
+        if let Err(disk) = self.note_failure(id, &error) {
             return self.world.stop.drain_because(disk);
         }
         let mut tally = self.tally();
@@ -194,6 +194,12 @@ impl<'a, T: Send> Shift<'a, T> {
         }
     }
 
+    fn note_failure(&self, id: &str, error: &Error) -> Result<()> {
+        let Some(failed) = &self.files.failed else { return Ok(()) };
+        let attempts = failed.attempts(id) + 1;
+        failed.append(&self.world.project, FailedItem::new(id, error, attempts))
+    }
+
     fn give_up(&self, error: Error) {
         self.closed.store(true, Ordering::Release);
         self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -207,7 +213,8 @@ impl<'a, T: Send> Shift<'a, T> {
     fn close(self) -> Result<Tally> {
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Some(failed), Some(checkpoint)) = (&self.files.failed, &self.files.checkpoint) {
-            failed.settle(|id| tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id))?;
+            let project = &self.world.project;
+            failed.settle(project, |id| tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id))?;
         }
         self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(tally), Err)
     }

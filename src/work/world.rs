@@ -1,8 +1,9 @@
 //! Everything with an effect, in one object that a test can swap: files, configuration, backends,
 //! clock, events.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Runtime;
 
@@ -69,7 +70,8 @@ pub struct World {
     open_local: OnceLock<OpenLocal>,
     runtime: OnceLock<Runtime>,
     http: OnceLock<Http>,
-    checkpoints: std::sync::Mutex<std::collections::BTreeMap<String, Checkpoint>>,
+    /// Checkpoints of this run: held, so that they stay locked until it ends.
+    checkpoints: Mutex<BTreeMap<String, Arc<Checkpoint>>>,
 }
 
 impl World {
@@ -128,13 +130,12 @@ impl World {
         if let Some(http) = self.http.get() {
             return Ok(http);
         }
-        let http = Http::new()?;
-        Ok(self.http.get_or_init(|| http))
+        Ok(self.http.get_or_init(Http::new))
     }
 
     /// A checkpoint of this run: opened, locked and mended once, then shared.
-    pub fn checkpoint(&self, path: &str, mode: Mode) -> Result<Checkpoint> {
-        let mut open = self.checkpoints.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub fn checkpoint(&self, path: &str, mode: Mode) -> Result<Arc<Checkpoint>> {
+        let mut open = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(checkpoint) = open.get(path) {
             return Ok(checkpoint.clone());
         }
@@ -145,6 +146,21 @@ impl World {
             open.insert(path.into(), opened.checkpoint.clone());
         }
         Ok(opened.checkpoint)
+    }
+
+    /// Passes a result on; a failed write to disk stops the run, so that nothing more is paid for.
+    pub fn stop_on_disk_error<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result
+            && error.kind() == Kind::Disk
+        {
+            self.stop.drain_because(error.clone());
+        }
+        result
+    }
+
+    /// The slices left out since this was last asked.
+    pub fn take_over_budget(&self) -> u64 {
+        self.over_budget.swap(0, Ordering::Relaxed)
     }
 
     /// Counts slices that were left out, for the summary.

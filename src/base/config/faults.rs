@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::{BackendConfig, Config, KINDS, MOST_CALL_LEVELS, Params, Price};
+use super::{BackendConfig, Config, KINDS, KeyEnv, MOST_CALL_LEVELS, Params, Price, hide};
 use crate::base::{Error, suggest, yaml::Document};
 
 /// Every fault, in the order backends, roles, limits, budget.
@@ -54,6 +54,13 @@ impl Check<'_> {
     }
 
     fn address(&mut self, at: &str, backend: &BackendConfig) {
+        if let KeyEnv::Variable(name) = &backend.api_key_env
+            && !hide::is_variable(name)
+        {
+            let hint = "write the variable's name, and put the key into the environment or .env";
+            let message = "`api_key_env` must be the name of an environment variable, not a key";
+            self.fault(&format!("{at}.api_key_env"), message, hint);
+        }
         if let Some(Err(why)) = backend.base_url.as_deref().map(base_url) {
             let hint = "write it like `https://api.example.com/v1` or `http://127.0.0.1:8000/v1`";
             self.fault(&format!("{at}.base_url"), format!("`base_url` {why}"), hint);

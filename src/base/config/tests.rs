@@ -129,3 +129,24 @@ fn all_faults_are_told_at_once() {
     assert!(found[4].contains("budgets are not enforced by this version yet"));
     assert_eq!(Config::parse("c", text).unwrap_err().message(), "a backend of kind `openai` needs a `model`");
 }
+
+#[test]
+fn keys_in_the_file_are_refused_and_not_repeated() {
+    for settings in [
+        "api_key_env: sk-canary-1, rpm: 5",
+        "api_key_env: AIzaCanary7",
+        "api_key: \"sk-canary-1\", rpm: 5",
+        "headers: {Authorization: Bearer sk-canary-1}, rpm: 5",
+        "api_key_env: GOOD_ONE, headers: {x-api-key: sk-canary-1}",
+    ] {
+        let text = format!("backends:\n  b: {{kind: openai, model: m, {settings}}}\n");
+        let found = Config::faults("c", &text);
+        assert_eq!(found.len(), 1, "{settings}: {found:?}");
+        assert!(!format!("{found:?}").to_lowercase().contains("canary"), "{found:?}");
+        let place = found[0].place().unwrap();
+        assert_eq!(place.text.len(), text.lines().nth(1).unwrap().len());
+        assert_eq!(place.text.contains("rpm: 5"), settings.contains("rpm: 5"));
+        assert!(found[0].get_hint().is_some());
+    }
+    assert_eq!(backend_fault("api_key_env: my_key"), "");
+}

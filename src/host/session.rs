@@ -1,0 +1,99 @@
+//! A project opened for scripts: the world, the engine and the loaded scripts, put together.
+
+use std::sync::Arc;
+
+use rhai::Dynamic;
+
+use super::{embedded, local, table};
+use crate::base::events::Event;
+use crate::base::{Error, Kind, Result};
+use crate::script::context::Run;
+use crate::script::library::{Library, Loader, Unit, unknown_std_module};
+use crate::script::{Ctx, ScriptEngine, engine};
+use crate::work::{Scope, World};
+
+/// What `eval` calls its text in errors.
+const EXPRESSION: &str = "(expression)";
+
+/// An opened project.
+pub struct Session {
+    /// Everything with an effect.
+    pub world: Arc<World>,
+    /// The engine and its scripts.
+    pub engine: Arc<ScriptEngine>,
+    root: Ctx,
+}
+
+impl Session {
+    /// Puts a world and an engine together.
+    pub fn new(world: World) -> Session {
+        let world = Arc::new(world);
+        let modules: Vec<_> = table::NAMESPACES.iter().map(|n| Arc::new((n.module)())).collect();
+        let library = Arc::new(Library::new(loader(&world), host_names(&modules)));
+        let mut engine = ScriptEngine::new(modules, library.clone(), &world.config.limits, world.stop.clone());
+        let run = Arc::new(Run { entry: EXPRESSION.into(), ..Run::default() });
+        let root = Ctx { world: world.clone(), library, run, scope: Arc::new(Scope::default()) };
+        engine.set_root(root.clone());
+        let events = world.events.clone();
+        engine.on_print(move |text| events.emit(Event::Print(text.into())));
+        let engine = Arc::new(engine);
+        let (opener, ctx) = (engine.clone(), root.clone());
+        world.set_open_local(Box::new(move |name, config| local::open(&opener, &ctx, name, config)));
+        Session { world, engine, root }
+    }
+
+    /// Loads a script of the project with all that it imports.
+    pub fn load(&self, path: &str) -> Result<Arc<Unit>> {
+        self.engine.library().load(self.engine.engine(), path)
+    }
+
+    /// Runs a loaded entry script on a thread of its own.
+    pub fn run(&self, unit: &Unit) -> Result<()> {
+        let code_hash = self.engine.library().code_hash(self.engine.engine(), &unit.path);
+        let run = Run { entry: unit.path.clone(), code_hash, ..Run::default() };
+        let ctx = Ctx { run: Arc::new(run), ..self.root.clone() };
+        engine::on_script_thread(|| self.engine.run(unit, &ctx))
+    }
+
+    /// Loads an expression or a few statements for `eval`.
+    pub fn load_expression(&self, text: &str) -> Result<Arc<Unit>> {
+        self.engine.library().load_text(self.engine.engine(), EXPRESSION, text)
+    }
+
+    /// Evaluates a loaded expression.
+    pub fn eval(&self, unit: &Unit) -> Result<Dynamic> {
+        engine::on_script_thread(|| self.engine.eval(unit))
+    }
+}
+
+/// Where scripts come from: shipped modules from the binary, the rest from the project.
+fn loader(world: &Arc<World>) -> Loader {
+    let project = world.project.clone();
+    Box::new(move |path| match path.starts_with("std/") {
+        true => embedded::std_module(path)
+            .map(str::to_string)
+            .ok_or_else(|| unknown_std_module(path, embedded::STDLIB.iter().map(|(name, _)| *name))),
+        false => project.script_text(path).map_err(|e| absent(path, e)),
+    })
+}
+
+fn absent(path: &str, error: Error) -> Error {
+    match error.kind() {
+        Kind::NotFound => error.or_hint(Some(format!("is it {path} below the project's root?"))),
+        _ => error,
+    }
+}
+
+/// The names that scripts may not redefine: those of functions, not of operators and properties.
+fn host_names(modules: &[Arc<rhai::Module>]) -> Vec<String> {
+    let mut names: Vec<String> = modules.iter().flat_map(|module| function_names(module)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn function_names(module: &rhai::Module) -> Vec<String> {
+    let signatures = module.gen_fn_signatures();
+    let name = |signature: String| signature.split('(').next().unwrap_or("").trim().to_string();
+    signatures.map(name).filter(|name| !name.contains('$') && name != "to_string").collect()
+}
