@@ -1,2 +1,3 @@
 //! The integration tests, in one binary, since linking is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod golden;
