@@ -196,8 +196,7 @@ fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Ba
     let options = Options::of("get_backend", options)?;
     let model = options.text("model")?;
     let all = backends::get(&ctx.world, name, model.as_deref(), options.params()?)?;
-    let mut seen = ctx.run.backends.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    all.iter().for_each(|backend| drop(seen.insert(backend.identity())));
+    all.iter().for_each(|backend| ctx.run.note_backend(backend.identity(), backend.is_script()));
     Ok(all)
 }
 

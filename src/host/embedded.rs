@@ -2,14 +2,34 @@
 
 /// The modules that scripts import as `std/<name>`.
 pub const STDLIB: &[(&str, &str)] = &[
-    ("std/*", include_str!("../../stdlib/*.rhai")),
+    ("std/conversation", include_str!("../../stdlib/conversation.rhai")),
+    ("std/offline", include_str!("../../stdlib/offline.rhai")),
+    ("std/offline_customer", include_str!("../../stdlib/offline_customer.rhai")),
+    ("std/offline_judge", include_str!("../../stdlib/offline_judge.rhai")),
+    ("std/offline_knowledge", include_str!("../../stdlib/offline_knowledge.rhai")),
+    ("std/offline_support", include_str!("../../stdlib/offline_support.rhai")),
+    ("std/personas", include_str!("../../stdlib/personas.rhai")),
+    ("std/rubric", include_str!("../../stdlib/rubric.rhai")),
+    ("std/summary", include_str!("../../stdlib/summary.rhai")),
+    ("std/text", include_str!("../../stdlib/text.rhai")),
 ];
 
 /// The files of a new project, by their paths.
 pub const PROJECT: &[(&str, &str)] = &[
-    ("config/*.yaml", include_str!("../../config/*.yaml")),
-    ("config/prompts/*.md", include_str!("../../config/prompts/*.md")),
-    ("scripts/*.rhai", include_str!("../../scripts/*.rhai")),
+    ("config/fthost.yaml", include_str!("../../config/fthost.yaml")),
+    ("config/persona-template.yaml", include_str!("../../config/persona-template.yaml")),
+    ("config/prompts/assessor.md", include_str!("../../config/prompts/assessor.md")),
+    ("config/prompts/assistant.md", include_str!("../../config/prompts/assistant.md")),
+    ("config/prompts/system.md", include_str!("../../config/prompts/system.md")),
+    ("config/prompts/user_sim.md", include_str!("../../config/prompts/user_sim.md")),
+    ("config/rubric.yaml", include_str!("../../config/rubric.yaml")),
+    ("config/taxonomy.yaml", include_str!("../../config/taxonomy.yaml")),
+    ("scripts/assess.rhai", include_str!("../../scripts/assess.rhai")),
+    ("scripts/criteria.rhai", include_str!("../../scripts/criteria.rhai")),
+    ("scripts/generate.rhai", include_str!("../../scripts/generate.rhai")),
+    ("scripts/personas.rhai", include_str!("../../scripts/personas.rhai")),
+    ("scripts/prompts.rhai", include_str!("../../scripts/prompts.rhai")),
+    ("scripts/slice.rhai", include_str!("../../scripts/slice.rhai")),
 ];
 
 /// The text of a shipped module.

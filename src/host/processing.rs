@@ -31,7 +31,7 @@ const MAP_CONCURRENCY: usize = 64;
 pub fn module() -> Module {
     let mut module = rhai::exported_module!(functions);
     module.set_custom_type::<LazyItems>("LazyItems");
-    module.set_iterable::<LazyItems>();
+    module.set_iterable_result::<LazyItems, Dynamic>();
     module
 }
 
@@ -165,8 +165,6 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let checkpoint = options.text("checkpoint")?;
     let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());
     let worker = |item, scope| values::to_json(&closure.call(context, &ctx.with_scope(scope), item)?);
-    let backends: Vec<String> =
-        ctx.run.backends.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
     let summary = process::run(
         &ctx.world,
         Job {
@@ -174,7 +172,7 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
             checkpoint,
             concurrency: concurrency(&ctx, &options, CONCURRENCY)?,
             items: &given,
-            backends: backends.join("\n"),
+            backends: ctx.run.backend_identities(),
             code: ctx.run.code_hash.clone(),
             version_of: &version_of,
             worker: &worker,

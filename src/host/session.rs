@@ -93,7 +93,7 @@ fn host_names(modules: &[Arc<rhai::Module>]) -> Vec<String> {
 }
 
 fn function_names(module: &rhai::Module) -> Vec<String> {
-    let signatures = module.gen_fn_signatures();
+    let signatures = module.gen_fn_signatures_with_mapper(Into::into);
     let name = |signature: String| signature.split('(').next().unwrap_or("").trim().to_string();
     signatures.map(name).filter(|name| !name.contains('$') && name != "to_string").collect()
 }

@@ -108,7 +108,7 @@ fn read_setting(ctx: &Ctx, key: &str, default: Dynamic) -> Result<Dynamic> {
     } else if default.is_bool() {
         settings.truth(key)?.map(Dynamic::from)
     } else if default.is_string() || default.is_unit() {
-        settings.get(key).map(Dynamic::from)
+        settings.get(key).map(|text| text.to_string().into())
     } else {
         let found = values::type_name(&default);
         return Err(Error::new(Kind::Argument, format!("the default of setting `{key}` is {found}"))

@@ -73,7 +73,10 @@ fn all(context: &NativeCallContext, glob: &str) -> Result<LazyItems> {
 fn write(ctx: &Ctx, transcript: &Map) -> Result<()> {
     let value = Value::Object(values::map_to_json(transcript)?);
     // The order that a reader expects: who, with whom, what was said.
-    let transcript = Transcript::from_value(&value)?;
+    let mut transcript = Transcript::from_value(&value)?;
+    if ctx.run.is_offline() {
+        transcript.rest.insert("offline".into(), true.into());
+    }
     let text = serde_json::to_string_pretty(&transcript);
     let text = text.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     let path = transcript_path(&transcript.id);

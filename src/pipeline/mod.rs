@@ -1,1 +1,17 @@
-//! Placeholder: filled by the layer's first change.
+//! The semantics of the pipeline as pure functions on plain types: transcripts, tokens, slices,
+//! rubrics, scores, training sets. No files, no network, no clock, no scripts: what a function needs
+//! is passed in. `tests/golden` holds the vectors that these functions must reproduce.
+
+pub mod export;
+pub mod history;
+pub mod jury;
+pub mod length;
+pub mod passing;
+pub mod rng;
+pub mod rubric;
+pub mod score;
+pub mod slices;
+pub mod split;
+pub mod template;
+pub mod tokens;
+pub mod transcript;

@@ -1,6 +1,9 @@
 //! Calling a script's closure from other threads: each call gets its own copy of what the closure
 //! captured, and its own context (the item it works for) in the tag.
 
+// Rhai marks what is volatile as deprecated; the version is pinned.
+#![allow(deprecated)]
+
 use rhai::{Dynamic, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::context::Ctx;
@@ -20,7 +23,6 @@ impl Closure {
         let curry: Vec<Dynamic> = function.curry().iter().map(unshare).collect();
         check_captures(&curry)?;
         function.set_curry(curry);
-        #[allow(deprecated)] // "volatile", not deprecated
         Ok(Closure { function, store: context.store_data() })
     }
 
@@ -30,7 +32,6 @@ impl Closure {
         store.global.tag = Dynamic::from(ctx.clone());
         // Operations are counted per closure call.
         store.global.num_operations = Default::default();
-        #[allow(deprecated)]
         let context = store.create_context(context.engine());
         let mut function = self.function.clone();
         function.set_curry(self.function.curry().iter().map(unshare).collect::<Vec<_>>());

@@ -1,8 +1,8 @@
 //! What a host function needs to know of its caller: it travels in the call context's tag, through
 //! modules, closures and threads, with no global state.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::NativeCallContext;
 
@@ -30,10 +30,28 @@ pub struct Run {
     pub entry: String,
     /// Hash of its code and of the project modules that it imports, comments aside.
     pub code_hash: String,
-    /// Identity of every backend that it got: part of its records' version.
-    pub backends: Mutex<BTreeSet<String>>,
+    /// Identity of every backend that it got (part of its records' version), and whether a script answers.
+    pub backends: Mutex<BTreeMap<String, bool>>,
     /// A script backend runs here, and so no other may be called.
     pub is_backend: bool,
+}
+
+impl Run {
+    /// Notes a backend that the script got.
+    pub fn note_backend(&self, identity: String, is_script: bool) {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, is_script);
+    }
+
+    /// The identities of all backends that it got so far.
+    pub fn backend_identities(&self) -> String {
+        let backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
+        backends.keys().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether a script stands in for a model: what is made then is no training data.
+    pub fn is_offline(&self) -> bool {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner).values().any(|is_script| *is_script)
+    }
 }
 
 impl Ctx {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope, SharedModule};
+use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Module, OptimizationLevel, Scope, Shared};
 
 use super::context::Ctx;
 use super::library::{Library, Unit};
@@ -31,9 +31,9 @@ pub struct ScriptEngine {
 
 impl ScriptEngine {
     /// Builds it with the host's functions, each module in the global namespace.
-    pub fn new(modules: Vec<SharedModule>, library: Arc<Library>, limits: &Limits, stop: Stop) -> ScriptEngine {
+    pub fn new(modules: Vec<Shared<Module>>, library: Arc<Library>, limits: &Limits, stop: Stop) -> ScriptEngine {
         let mut engine = Engine::new();
-        modules.into_iter().for_each(|module: Arc<Module>| {
+        modules.into_iter().for_each(|module| {
             engine.register_global_module(module);
         });
         engine.set_module_resolver(LibraryResolver::new(library.clone()));

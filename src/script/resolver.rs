@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use rhai::{
-    Engine, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, SharedModule,
+    Engine, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
 };
 
 use super::library::{Library, Unit, import_path};
@@ -13,7 +13,7 @@ use super::raise::ScriptResult;
 /// Resolves imports from the library, each module evaluated once.
 pub struct LibraryResolver {
     library: Arc<Library>,
-    modules: RwLock<HashMap<String, SharedModule>>,
+    modules: RwLock<HashMap<String, Shared<Module>>>,
 }
 
 impl LibraryResolver {
@@ -28,7 +28,7 @@ impl LibraryResolver {
         tag: &rhai::Dynamic,
         name: &str,
         position: Position,
-    ) -> ScriptResult<SharedModule> {
+    ) -> ScriptResult<Shared<Module>> {
         let path = import_path(name)?;
         if let Some(module) = self.modules.read().ok().and_then(|known| known.get(&path).cloned()) {
             return Ok(module);
@@ -37,7 +37,7 @@ impl LibraryResolver {
             Some(unit) => unit,
             None => self.library.load(engine, &path)?,
         };
-        let module: SharedModule = evaluate(engine, tag, &unit)
+        let module: Shared<Module> = evaluate(engine, tag, &unit)
             .map_err(|e| Box::new(EvalAltResult::ErrorInModule(path.clone(), e, position)))?
             .into();
         if let Ok(mut known) = self.modules.write() {
@@ -54,7 +54,9 @@ fn evaluate(engine: &Engine, tag: &rhai::Dynamic, unit: &Unit) -> ScriptResult<M
     let mut module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &unit.ast)?;
     // A closure that a module returns is called by its caller, who finds it only when it is global.
     for function in unit.ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")) {
-        let hash = rhai::calc_fn_hash(None, &function.name, function.params.len());
+        // A module of its own, only to learn the function's hash.
+        let hash = Module::new().set_script_fn(function.clone());
+        #[allow(deprecated)] // there is no other way to change a script function's namespace
         module.update_fn_namespace(hash, FnNamespace::Global);
     }
     module.build_index();
@@ -68,7 +70,7 @@ impl ModuleResolver for LibraryResolver {
         _source: Option<&str>,
         path: &str,
         position: Position,
-    ) -> ScriptResult<SharedModule> {
+    ) -> ScriptResult<Shared<Module>> {
         self.module(engine, engine.default_tag(), path, position)
     }
 
@@ -79,7 +81,7 @@ impl ModuleResolver for LibraryResolver {
         _scope: &mut Scope,
         path: &str,
         position: Position,
-    ) -> ScriptResult<SharedModule> {
+    ) -> ScriptResult<Shared<Module>> {
         self.module(engine, &global.tag, path, position)
     }
 }

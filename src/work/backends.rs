@@ -87,15 +87,23 @@ impl Backend {
     /// The model's name.
     pub fn model(&self) -> &str {
         match &self.line {
-            Line::Remote(backend) => backend.model(),
+            Line::Remote(backend) => &backend.identity().model,
             Line::Local(local) => &local.model,
         }
+    }
+
+    /// Whether a script answers in place of a model.
+    pub fn is_script(&self) -> bool {
+        matches!(self.line, Line::Local(_))
     }
 
     /// What makes its replies what they are: part of the version of every record made with it.
     pub fn identity(&self) -> String {
         let [kind, model, origin] = match &self.line {
-    XX
+                Line::Remote(backend) => {
+                let identity = backend.identity();
+                [identity.kind.clone(), identity.model.clone(), identity.origin.clone()]
+            }
             Line::Local(local) => [local.kind.clone(), local.model.clone(), local.origin.clone()],
         };
         json!([kind, model, origin, self.params]).to_string()

@@ -36,7 +36,7 @@ pub trait Items<T>: Sync {
 }
 
 /// The value of `options.version` for an item.
-pub type VersionOf<'a, T> = &'a dyn Fn(&T) -> Result<Value>;
+pub type VersionOf<'a, T> = &'a (dyn Fn(&T) -> Result<Value> + Sync);
 
 /// What is to be done.
 pub struct Job<'a, T> {

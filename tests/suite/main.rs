@@ -4,3 +4,4 @@
 mod store;
 mod llm;
 mod model_server;
+mod golden;

@@ -1,0 +1,79 @@
+//! What a rubric's file holds, with its defaults. Unknown keys are errors at every level.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Content {
+    pub threshold: f64,
+    #[serde(default)]
+    pub gates: Vec<String>,
+    pub categories: Vec<Category>,
+    pub criteria: Vec<Criterion>,
+}
+
+/// Criteria that are scored together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// Its name in records.
+    pub name: String,
+    /// Its share of the score, from 0 to 1.
+    pub weight: f64,
+    /// The ids of its criteria.
+    pub criteria: Vec<String>,
+}
+
+/// One question that a judge answers with YES, NO or NA.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// Its name in judges' outputs and records.
+    pub id: String,
+    /// The question, such that YES is good.
+    pub question: String,
+    /// Whether NA (does not apply) is a valid answer; false by default.
+    #[serde(default)]
+    pub na_valid: bool,
+    /// How many exchanges a transcript needs for this to be asked: with fewer, the answer is NA by
+    /// rule, and valid. 0 by default: it is always asked.
+    #[serde(default)]
+    pub min_turns: usize,
+    /// What a judge should look at; empty by default.
+    #[serde(default)]
+    pub guidance: String,
+    /// Judged examples, to calibrate judges.
+    #[serde(default)]
+    pub examples: Vec<Calibration>,
+}
+
+/// A judged example. The texts are empty by default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// The verdict.
+    #[serde(rename = "type")]
+    pub kind: CalibrationType,
+    /// What went before, or what the user said.
+    #[serde(default)]
+    pub context: String,
+    /// The reply that is judged.
+    #[serde(default)]
+    pub response: String,
+    /// Why.
+    #[serde(default)]
+    pub reasoning: String,
+}
+
+/// What a calibration example stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CalibrationType {
+    /// Answered YES.
+    Pass,
+    /// Answered NO.
+    Fail,
+    /// Answered NA.
+    Na,
+}
