@@ -1,1 +1,4 @@
-//! Placeholder: filled by the layer's first change.
+//! Tools for script authors: what is wrong with a project before anything runs, and the reference.
+
+pub mod check;
+pub mod reference;

@@ -1,0 +1,1 @@
+//! The reference of the host API, made from the registered functions themselves.
