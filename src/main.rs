@@ -1,3 +1,5 @@
 //! The `fthost` binary: everything is in the library's `cli`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    fthost::cli::main()
+}

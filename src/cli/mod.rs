@@ -1,1 +1,47 @@
-//! Placeholder: filled by the layer's first change.
+//! The command line: one file a subcommand. Only this layer prints, reads variables and exits.
+
+mod args;
+mod check;
+mod docs;
+mod eval;
+mod exit;
+mod init;
+mod json;
+mod output;
+mod progress;
+mod project;
+mod run;
+mod signals;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::base::panic::catch_panic;
+use args::{Args, Command};
+use output::Output;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // A panic is caught and reported as an error, without Rust's words.
+    std::panic::set_hook(Box::new(|_| {}));
+    let args = Args::parse();
+    let output = Output::new(args.common.quiet, args.command.json());
+    let code = catch_panic("the command", || dispatch(&args, &output)).unwrap_or_else(|error| {
+        output.error(&error);
+        exit::code(&error)
+    });
+    output.flush();
+    ExitCode::from(code)
+}
+
+fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
+    match &args.command {
+        Command::Init(init) => init::run(init, output),
+        Command::Run(run) => run::run(&args.common, run, output),
+        Command::Eval(eval) => eval::run(&args.common, eval, output),
+        Command::Check(check) => check::run(&args.common, check, output),
+        Command::Docs(docs) => docs::run(docs, output),
+    }
+}

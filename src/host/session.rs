@@ -9,7 +9,7 @@ use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::script::context::Run;
 use crate::script::library::{Library, Loader, Unit, unknown_std_module};
-use crate::script::{Ctx, ScriptEngine, engine};
+use crate::script::{Ctx, ScriptEngine, engine, values};
 use crate::work::{Scope, World};
 
 /// What `eval` calls its text in errors.
@@ -47,6 +47,11 @@ impl Session {
         self.engine.library().load(self.engine.engine(), path)
     }
 
+    /// Loads an entry script from its text, as the command line read it.
+    pub fn load_entry(&self, path: &str, text: &str) -> Result<Arc<Unit>> {
+        self.engine.library().load_text(self.engine.engine(), path, text)
+    }
+
     /// Runs a loaded entry script on a thread of its own.
     pub fn run(&self, unit: &Unit) -> Result<()> {
         let code_hash = self.engine.library().code_hash(self.engine.engine(), &unit.path);
@@ -63,6 +68,16 @@ impl Session {
     /// Evaluates a loaded expression.
     pub fn eval(&self, unit: &Unit) -> Result<Dynamic> {
         engine::on_script_thread(|| self.engine.eval(unit))
+    }
+}
+
+impl Session {
+    /// A value as a person reads it.
+    pub fn display(&self, value: &Dynamic) -> String {
+        let mut scope = rhai::Scope::new();
+        scope.push("value", value.clone());
+        let text = self.engine.engine().eval_with_scope::<String>(&mut scope, "value.to_string()");
+        text.unwrap_or_else(|_| values::type_name(value))
     }
 }
 

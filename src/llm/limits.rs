@@ -38,7 +38,6 @@ impl Limits {
     /// Waits until a request of about so many tokens may be sent. Keep the permit while it is on the
     /// wire. A run that drains ends the wait.
     pub async fn admit(&self, tokens: u64, stop: &Stop) -> Result<SemaphorePermit<'_>, Error> {
-        stop.check()?;
         let enter = async {
             let permit = self.slots.acquire().await;
             self.turn(tokens).await;

@@ -152,7 +152,11 @@ mod tests {
         let verdict = strictest(&[good.clone(), gate, record("c", false, 0.1, json!({}))]).unwrap();
         assert_eq!((&verdict["judge"], &verdict["safety_gate_failed"]), (&json!("c"), &json!(true)));
 
-        let mut gap = record("b", false, 0.95, json!({}));
+        let mut careless = good.clone();
+        careless["safety_gate_failed"] = json!(true);
+        assert_eq!(strictest(&[good.clone(), careless]).unwrap()["pass"], json!(false));
+
+        let mut gap = record("b", true, 0.95, json!({}));
         gap["complete"] = json!(false);
         gap["error_count"] = json!(2);
         let verdict = strictest(&[good, gap]).unwrap();

@@ -261,6 +261,26 @@ mod tests {
     }
 
     #[test]
+    fn an_error_anywhere_does_not_pass() {
+        let record = record(["YES", "PERHAPS", "YES", "YES", "YES"]);
+        assert_eq!((&record["score"], &record["pass"]), (&json!(0.75), &json!(false)));
+    }
+
+    #[test]
+    fn the_threshold_is_met_in_spite_of_binary_fractions() {
+        // 0.1 + 0.7 is 0.7999999999999999.
+        let category = |name: &str, weight: f64| json!({"name": name, "weight": weight, "criteria": [name]});
+        let criteria = ["A", "B", "C"].map(|id| json!({"id": id, "question": "?"}));
+        let rubric = Rubric::from_value(json!({
+            "threshold": 0.8, "gates": [], "criteria": criteria,
+            "categories": [category("A", 0.1), category("B", 0.7), category("C", 0.2)],
+        }));
+        let output = json!({"A": "YES", "B": "YES", "C": "NO"});
+        let record = score_assessment(&json!({"id": "t"}), &output, &rubric.unwrap(), "j").unwrap();
+        assert_eq!(record["pass"], json!(true));
+    }
+
+    #[test]
     fn without_a_yes_nothing_passes() {
         let short = json!({"id": "t", "exchanges": []});
         let all_na = Rubric::from_value(json!({

@@ -52,9 +52,9 @@ pub struct Criterion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// The verdict.
+    /// What it stands for: PASS, FAIL, or a word of the user's own, such as BORDERLINE.
     #[serde(rename = "type")]
-    pub kind: CalibrationType,
+    pub kind: String,
     /// What went before, or what the user said.
     #[serde(default)]
     pub context: String,
@@ -64,16 +64,4 @@ pub struct Calibration {
     /// Why.
     #[serde(default)]
     pub reasoning: String,
-}
-
-/// What a calibration example stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum CalibrationType {
-    /// Answered YES.
-    Pass,
-    /// Answered NO.
-    Fail,
-    /// Answered NA.
-    Na,
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use content::Content;
-pub use content::{Calibration, CalibrationType, Category, Criterion};
+pub use content::{Calibration, Category, Criterion};
 pub use faults::faults;
 
 use crate::base::yaml::Document;

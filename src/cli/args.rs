@@ -1,0 +1,125 @@
+//! The arguments of all subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Fine-tuning data from multi-turn conversations: generate, assess, slice.
+#[derive(Parser)]
+#[command(name = "fthost", version, arg_required_else_help = true)]
+pub struct Args {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(ClapArgs)]
+pub struct Common {
+    /// The project's directory [default: the nearest parent with config/fthost.yaml]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// Say more: every item as it ends
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Say only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Write a new project: configuration, prompts, scripts
+    Init(Init),
+    /// Run scripts, in order; what is done already is skipped
+    Run(Run),
+    /// Evaluate an expression: fthost eval 'count_tokens("Hello")'
+    Eval(Eval),
+    /// Find mistakes in scripts, configuration, rubric and templates; runs and sends nothing
+    Check(Check),
+    /// Print the reference of the host API
+    Docs(Docs),
+}
+
+impl Command {
+    /// Whether stdout is for machines.
+    pub fn json(&self) -> bool {
+        matches!(self, Command::Run(Run { json: true, .. }) | Command::Check(Check { json: true, .. }))
+    }
+}
+
+/// `fthost init`
+#[derive(ClapArgs)]
+pub struct Init {
+    /// Where to; it may exist, and must not hold a project
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+}
+
+/// `fthost run`
+#[derive(ClapArgs)]
+pub struct Run {
+    /// Scripts, run in this order; one that ends other than 0 or 1 stops the rest
+    #[arg(required = true, value_name = "SCRIPT")]
+    pub scripts: Vec<String>,
+    /// A setting that scripts read as setting("key", default)
+    #[arg(short, value_name = "KEY=VALUE")]
+    pub setting: Vec<String>,
+    /// Only the first N items, done ones included
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Redo records: stale (something they depend on changed), all, or ID,ID,...
+    #[arg(long, value_name = "stale|all|ID,...")]
+    pub redo: Option<String>,
+    /// Items at a time; wins over the scripts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub concurrency: Option<u32>,
+    /// Stop at the first item that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// One JSON event a line on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fthost eval`
+#[derive(ClapArgs)]
+pub struct Eval {
+    /// An expression, or statements that end in one
+    pub expression: String,
+    /// Print the value as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fthost check`
+#[derive(ClapArgs)]
+pub struct Check {
+    /// Entry scripts [default: all of the project]
+    #[arg(value_name = "SCRIPT")]
+    pub scripts: Vec<String>,
+    /// One JSON finding a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fthost docs`
+#[derive(ClapArgs)]
+pub struct Docs {
+    /// Of what form
+    #[arg(long, value_enum, default_value = "md")]
+    pub format: Format,
+}
+
+/// The forms of the reference.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// Markdown
+    Md,
+    /// JSON
+    Json,
+}

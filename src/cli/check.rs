@@ -1,0 +1,54 @@
+//! `fthost check`: mistakes, found before anything runs.
+
+use super::args::{Check, Common};
+use super::output::Output;
+use super::{exit, project};
+use crate::author::check::{self, Finding, Severity};
+use crate::base::Result;
+use crate::host::Session;
+
+/// Checks the named scripts, or the whole project.
+pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
+    let world = match project::open(common, output) {
+        Ok(world) => world,
+        // A configuration that cannot be read is a finding like others: all its faults are named.
+        Err(error) => return unreadable(common, output, error),
+    };
+    let session = Session::new(world);
+    let findings = if args.scripts.is_empty() {
+        check::project(&session)
+    } else {
+        let root = session.world.project.root();
+        let entries = args.scripts.iter().map(|named| project::entry_script(root, named));
+        check::scripts(&session, &entries.collect::<Result<Vec<_>>>()?)
+    };
+    Ok(report(&findings, output))
+}
+
+fn unreadable(common: &Common, output: &Output, error: crate::base::Error) -> Result<u8> {
+    let path = project::root(common)?.join(project::CONFIG);
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let faults = crate::base::config::Config::faults(project::CONFIG, &text);
+    match faults.is_empty() {
+        true => output.error(&error),
+        false => faults.iter().for_each(|fault| output.error(fault)),
+    }
+    Ok(exit::MISTAKE)
+}
+
+/// Shows findings; the exit code says whether any is an error.
+pub fn report(findings: &[Finding], output: &Output) -> u8 {
+    for finding in findings {
+        match finding.severity {
+            Severity::Error => output.error(&finding.error),
+            Severity::Warning => output.warning(&finding.error),
+        }
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let warnings = findings.len() - errors;
+    match (errors, warnings) {
+        (0, 0) => output.result("no mistakes found"),
+        (errors, warnings) => output.result(&format!("{errors} errors, {warnings} warnings")),
+    }
+    if errors == 0 { exit::DONE } else { exit::MISTAKE }
+}

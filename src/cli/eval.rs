@@ -1,0 +1,21 @@
+//! `fthost eval`: the value of an expression.
+
+use super::args::{Common, Eval};
+use super::output::Output;
+use super::{exit, project};
+use crate::base::Result;
+use crate::host::Session;
+use crate::script::values;
+
+/// Evaluates and prints.
+pub fn run(common: &Common, args: &Eval, output: &Output) -> Result<u8> {
+    let session = Session::new(project::open_or_bare(common, output)?);
+    let unit = session.load_expression(&args.expression)?;
+    let value = session.eval(&unit)?;
+    if args.json {
+        output.result(&values::to_json(&value)?.to_string());
+    } else if !value.is_unit() {
+        output.result(&session.display(&value));
+    }
+    Ok(exit::DONE)
+}

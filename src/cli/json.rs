@@ -1,0 +1,54 @@
+//! Events as JSON: the shapes of `--json`.
+
+use serde_json::{Value, json};
+
+use crate::base::Error;
+use crate::base::events::{Event, ItemOutcome};
+
+/// One event.
+pub fn event(event: &Event) -> Value {
+    match event {
+        Event::Print(text) => json!({"event": "print", "text": text}),
+        Event::Info(text) => json!({"event": "info", "message": text}),
+        Event::Warning(text) => json!({"event": "warning", "message": text}),
+        Event::Waiting { backend, reason, wait } => {
+            json!({"event": "waiting", "backend": backend, "reason": reason, "seconds": wait.as_secs_f64()})
+        }
+        Event::ProcessStarted { job, to_do } => json!({"event": "process_started", "job": job, "to_do": to_do}),
+        Event::ItemEnded { id, outcome, error } => {
+            let error = error.as_ref().map(details);
+            json!({"event": "item", "id": id, "outcome": outcome_name(*outcome), "error": error})
+        }
+        Event::ProcessEnded { job, summary } => json!({"event": "process", "job": job, "summary": summary}),
+    }
+}
+
+/// An error or a warning that concerns the command.
+pub fn error(event: &str, error: &Error) -> Value {
+    let mut value = json!({"event": event});
+    if let (Value::Object(value), Value::Object(mut details)) = (&mut value, details(error)) {
+        value.append(&mut details);
+    }
+    value
+}
+
+/// The name of an item's outcome.
+pub fn outcome_name(outcome: ItemOutcome) -> &'static str {
+    match outcome {
+        ItemOutcome::Completed => "completed",
+        ItemOutcome::Incomplete => "incomplete",
+        ItemOutcome::Failed => "failed",
+    }
+}
+
+fn details(error: &Error) -> Value {
+    let place = error.place();
+    json!({
+        "kind": error.kind().name(),
+        "message": error.message(),
+        "file": place.map(|place| &place.file),
+        "line": place.map(|place| place.line),
+        "column": place.map(|place| place.column),
+        "hint": error.get_hint(),
+    })
+}

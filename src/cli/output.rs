@@ -1,0 +1,125 @@
+//! Where words go: results to stdout, progress and remarks to stderr, JSON events instead of results.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::json;
+use super::progress::Progress;
+use crate::base::events::{Event, Events, ItemOutcome};
+use crate::base::{Error, report};
+
+/// The terminal, or whatever stands in its place.
+#[derive(Clone)]
+pub struct Output(Arc<Inner>);
+
+struct Inner {
+    quiet: bool,
+    json: bool,
+    verbose: Mutex<bool>,
+    progress: Progress,
+    /// Errors of items, for the summary: the first of each kind and place.
+    failures: Mutex<Vec<(String, Error)>>,
+}
+
+impl Output {
+    /// An output for a command.
+    pub fn new(quiet: bool, json: bool) -> Output {
+        let progress = Progress::new(!quiet);
+        Output(Arc::new(Inner { quiet, json, verbose: Mutex::default(), progress, failures: Mutex::default() }))
+    }
+
+    /// Says every item as it ends.
+    pub fn set_verbose(&self, verbose: bool) {
+        *self.0.verbose.lock().unwrap_or_else(PoisonError::into_inner) = verbose;
+    }
+
+    /// A result for stdout; not when stdout is for machines.
+    pub fn result(&self, text: &str) {
+        if !self.0.json {
+            self.0.progress.hide(|| line(&mut std::io::stdout().lock(), text));
+        }
+    }
+
+    /// An event for machines.
+    pub fn machine(&self, value: &Value) {
+        if self.0.json {
+            line(&mut std::io::stdout().lock(), &value.to_string());
+        }
+    }
+
+    /// A remark on stderr.
+    pub fn remark(&self, text: &str) {
+        if !self.0.quiet {
+            self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text));
+        }
+    }
+
+    /// An error, as a report on stderr.
+    pub fn error(&self, error: &Error) {
+        self.machine(&json::error("error", error));
+        let text = report::render(error, self.colour());
+        self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
+    }
+
+    /// A warning with a place, as a report on stderr.
+    pub fn warning(&self, error: &Error) {
+        self.machine(&json::error("warning", error));
+        let text = report::render_warning(error, self.colour());
+        self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
+    }
+
+    /// The failures of items since this was last asked.
+    pub fn take_failures(&self) -> Vec<(String, Error)> {
+        std::mem::take(&mut *self.0.failures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether reports are coloured.
+    fn colour(&self) -> bool {
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    }
+
+    /// Writes out what is buffered.
+    pub fn flush(&self) {
+        let _ = std::io::stdout().flush();
+    }
+
+    fn item_ended(&self, id: String, outcome: ItemOutcome, error: Option<Error>) {
+        self.0.progress.item_ended(outcome);
+        if *self.0.verbose.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.remark(&format!("{id}: {}", json::outcome_name(outcome)));
+        }
+        if let Some(error) = error {
+            self.0.failures.lock().unwrap_or_else(PoisonError::into_inner).push((id, error));
+        }
+    }
+}
+
+impl Events for Output {
+    fn emit(&self, event: Event) {
+        self.machine(&json::event(&event));
+        match event {
+            Event::Print(text) => self.result(&text),
+            Event::Info(text) => self.remark(&text),
+            Event::Warning(text) => self.remark(&format!("warning: {text}")),
+            Event::Waiting { backend, reason, wait } => {
+                self.remark(&format!("waiting {} s for {backend} ({reason})", wait.as_secs_f64().ceil()));
+            }
+            Event::ProcessStarted { job, to_do } => self.0.progress.start(&job, to_do),
+            Event::ItemEnded { id, outcome, error } => self.item_ended(id, outcome, error),
+            Event::ProcessEnded { .. } => self.0.progress.end(),
+        }
+    }
+}
+
+/// Writes a line; a reader that has gone away is no error of ours.
+fn line(out: &mut dyn Write, text: &str) {
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}
+
+/// The closing event for machines.
+pub fn end_event(exit: u8, seconds: f64, backends: Value) -> Value {
+    json!({"event": "end", "exit": exit, "seconds": seconds, "backends": backends})
+}

@@ -1,0 +1,65 @@
+//! Ctrl-C and SIGTERM: the first drains, the second leaves.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::output::Output;
+use crate::base::cancel::Stop;
+use crate::base::{Error, Kind, Result};
+use crate::work::World;
+
+/// How long requests on the wire may take once the run drains.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// How long scripts have to write down what they have, once requests are given up.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// Listens for the rest of the process's life.
+pub fn listen(world: &World, output: &Output) -> Result<()> {
+    let runtime = world.runtime()?;
+    let _inside = runtime.enter();
+    let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
+    let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+    let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+    let listener = Listener { stop: world.stop.clone(), output: output.clone(), interrupt, terminate };
+    runtime.spawn(listener.run());
+    Ok(())
+}
+
+struct Listener {
+    stop: Stop,
+    output: Output,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Listener {
+    async fn run(mut self) {
+        self.next().await;
+        let calls = self.stop.calls();
+        self.output.remark(&match calls {
+            0 => "interrupted: saving".to_string(),
+            n => format!("interrupted: waiting for {n} calls, then saving (again: leave at once)"),
+        });
+        self.stop.drain_because(interrupted());
+        let again = tokio::time::timeout(DRAIN, self.next()).await.is_ok();
+        self.stop.abort.cancel();
+        tokio::time::sleep(LEAVE).await;
+        if again || self.stop.calls() == 0 {
+            self.output.flush();
+            std::process::exit(130);
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(Kind::Interrupted, "interrupted").hint("run the same command again: it goes on where it stopped")
+}

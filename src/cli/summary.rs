@@ -1,0 +1,98 @@
+//! What a run tells at its end: failed items, and what each backend did.
+
+use serde_json::{Value, json};
+
+use super::output::Output;
+use crate::base::Error;
+use crate::work::World;
+use crate::work::backends::Spent;
+
+/// Failures that are shown in full; the rest is counted.
+const SHOWN: usize = 3;
+
+/// The failed items: alike ones together, the first of each as a report.
+pub fn failures(failures: &[(String, Error)], output: &Output) {
+    let mut groups: Vec<(&Error, Vec<&str>)> = Vec::new();
+    for (id, error) in failures {
+        let alike = |(known, _): &&mut (&Error, Vec<&str>)| {
+            known.kind() == error.kind() && known.place() == error.place()
+        };
+        match groups.iter_mut().find(alike) {
+            Some((_, ids)) => ids.push(id),
+            None => groups.push((error, vec![id])),
+        }
+    }
+    for (error, ids) in groups.iter().take(SHOWN) {
+        let shown = ids.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = if ids.len() > SHOWN { format!(" and {} more", ids.len() - SHOWN) } else { String::new() };
+        output.remark(&format!("\n{} failed: {shown}{more}", count(ids.len(), "item")));
+        output.error(error);
+    }
+    if groups.len() > SHOWN {
+        output.remark(&format!("... and {} of other kinds", count(groups.len() - SHOWN, "failure")));
+    }
+    if !failures.is_empty() {
+        output.remark("the failed items are in <checkpoint>.failed.jsonl, and are tried again next time");
+    }
+}
+
+/// What the backends did, and how long it took.
+pub fn totals(world: &World, seconds: f64, output: &Output) {
+    let spent: Vec<(String, Spent)> =
+        world.backends.spent().into_iter().filter(|(_, spent)| spent.calls > 0).collect();
+    let width = spent.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, spent) in &spent {
+        output.result(&backend_line(name, width, spent));
+    }
+    let calls: u64 = spent.iter().map(|(_, spent)| spent.calls).sum();
+    let calls = if calls == 0 { "no calls".to_string() } else { count(calls as usize, "call") };
+    output.result(&format!("{calls} in {seconds:.1} s"));
+}
+
+fn backend_line(name: &str, width: usize, spent: &Spent) -> String {
+    let about = if spent.estimated { "about " } else { "" };
+    let usd = spent.usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
+    let (input, output) = (thousands(spent.input_tokens), thousands(spent.output_tokens));
+    format!("{name:width$}  {} calls, {about}{input} tokens in, {output} out{usd}", thousands(spent.calls))
+}
+
+/// The same for machines.
+pub fn backends_json(world: &World) -> Value {
+    let one = |(name, spent): (String, Spent)| {
+        json!({
+            "name": name,
+            "calls": spent.calls,
+            "input_tokens": spent.input_tokens,
+            "output_tokens": spent.output_tokens,
+            "estimated": spent.estimated,
+            "usd": spent.usd,
+        })
+    };
+    world.backends.spent().into_iter().map(one).collect()
+}
+
+/// `1 item`, `2 items`.
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(n as u64)) }
+}
+
+/// 1,234,567
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let grouped: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();
+    grouped.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(thousands(7), "7");
+        assert_eq!(thousands(1234567), "1,234,567");
+        assert_eq!(count(1, "item"), "1 item");
+        assert_eq!(count(1200, "call"), "1,200 calls");
+    }
+}
