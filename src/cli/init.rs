@@ -19,7 +19,8 @@ pub fn run(args: &Init, output: &Output) -> Result<u8> {
         return Err(Error::new(Kind::Usage, format!("{} already holds a project", dir.display()))
             .hint("name another directory: fthost init my-project"));
     }
-    let files: Vec<(&str, &str)> = embedded::PROJECT.iter().copied().chain([(".gitignore", GITIGNORE)]).collect();
+    let files: Vec<(&str, &str)> =
+        embedded::PROJECT.iter().copied().chain([(".gitignore", GITIGNORE)]).collect();
     if let Some((path, _)) = files.iter().find(|(path, _)| *path != ".gitignore" && dir.join(path).exists()) {
         return Err(Error::new(Kind::Usage, format!("{} exists", dir.join(path).display()))
             .hint("nothing was written; name another directory"));

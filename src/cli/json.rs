@@ -14,7 +14,9 @@ pub fn event(event: &Event) -> Value {
         Event::Waiting { backend, reason, wait } => {
             json!({"event": "waiting", "backend": backend, "reason": reason, "seconds": wait.as_secs_f64()})
         }
-        Event::ProcessStarted { job, to_do } => json!({"event": "process_started", "job": job, "to_do": to_do}),
+        Event::ProcessStarted { job, to_do } => {
+            json!({"event": "process_started", "job": job, "to_do": to_do})
+        }
         Event::ItemEnded { id, outcome, error } => {
             let error = error.as_ref().map(details);
             json!({"event": "item", "id": id, "outcome": outcome_name(*outcome), "error": error})

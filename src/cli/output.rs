@@ -27,7 +27,13 @@ impl Output {
     /// An output for a command.
     pub fn new(quiet: bool, json: bool) -> Output {
         let progress = Progress::new(!quiet);
-        Output(Arc::new(Inner { quiet, json, verbose: Mutex::default(), progress, failures: Mutex::default() }))
+        Output(Arc::new(Inner {
+            quiet,
+            json,
+            verbose: Mutex::default(),
+            progress,
+            failures: Mutex::default(),
+        }))
     }
 
     /// Says every item as it ends.
@@ -66,7 +72,7 @@ impl Output {
     /// A warning with a place, as a report on stderr.
     pub fn warning(&self, error: &Error) {
         self.machine(&json::error("warning", error));
-        let text = report::render_warning(error, self.colour());
+        let text = report::warning(error, self.colour());
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
     }
 

@@ -33,7 +33,8 @@ pub fn open_or_bare(common: &Common, output: &Output) -> Result<World> {
         Ok(_) => open(common, output),
         Err(error) if common.project.is_some() => Err(error),
         Err(_) => {
-            let text = embedded::PROJECT.iter().find(|(path, _)| *path == CONFIG).map_or("", |(_, text)| text);
+            let text =
+                embedded::PROJECT.iter().find(|(path, _)| *path == CONFIG).map_or("", |(_, text)| text);
             world(Project::open(&here()?)?, Config::parse(CONFIG, text)?, output)
         }
     }
@@ -48,7 +49,8 @@ pub fn root(common: &Common) -> Result<PathBuf> {
     match &common.project {
         Some(dir) if dir.join(CONFIG).is_file() => Ok(dir.clone()),
         Some(dir) => Err(missing(format!("{} is no project: it has no {CONFIG}", dir.display()))),
-        None => Project::find(&here()?).ok_or_else(|| missing(format!("no project here: no {CONFIG}, also not in a parent"))),
+        None => Project::find(&here()?)
+            .ok_or_else(|| missing(format!("no project here: no {CONFIG}, also not in a parent"))),
     }
 }
 
@@ -73,9 +75,8 @@ fn secrets(project: &Project) -> Result<Secrets> {
 
 fn parse_dot_env(text: &str) -> Result<BTreeMap<String, String>> {
     // The error's own text would show the line, and with it perhaps a key.
-    let wrong = |_| {
-        Error::new(Kind::Config, ".env has a line that cannot be read").hint("its lines are NAME=value")
-    };
+    let wrong =
+        |_| Error::new(Kind::Config, ".env has a line that cannot be read").hint("its lines are NAME=value");
     dotenvy::from_read_iter(text.as_bytes()).map(|entry| entry.map_err(wrong)).collect()
 }
 

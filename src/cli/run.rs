@@ -25,11 +25,11 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let session = Session::new(world);
     let entries = args.scripts.iter().map(|named| project::entry_script(session.world.project.root(), named));
     let entries = entries.collect::<Result<Vec<_>>>()?;
-    if !is_sound(&session, &entries, output) {
+    let Some(units) = load(&session, &entries, output) else { return Ok(exit::MISTAKE) };
+    if !is_sound(&session, &units, output) {
         return Ok(exit::MISTAKE);
     }
-    let units = load(&session, &entries)?;
-    session.world.settings.check_known(&check::settings_read(&session, &units))?;
+    session.world.settings.check_known(&settings_read(&session, &units))?;
     signals::listen(&session.world, output)?;
     let code = run_all(&session, &units, output);
     let seconds = started.elapsed().as_secs_f64();
@@ -48,8 +48,9 @@ fn options(args: &Run) -> RunOptions {
 }
 
 /// A mistake anywhere, also in a branch that never runs, is told before the first call.
-fn is_sound(session: &Session, entries: &[(String, String)], output: &Output) -> bool {
-    let findings = check::scripts(session, entries);
+fn is_sound(session: &Session, units: &[Arc<Unit>], output: &Output) -> bool {
+    let paths: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).collect();
+    let findings = check::scripts(session, &paths);
     let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     errors.iter().for_each(|finding| output.error(&finding.error));
     if !errors.is_empty() {
@@ -58,8 +59,17 @@ fn is_sound(session: &Session, entries: &[(String, String)], output: &Output) ->
     errors.is_empty()
 }
 
-fn load(session: &Session, entries: &[(String, String)]) -> Result<Vec<Arc<Unit>>> {
-    entries.iter().map(|(path, text)| session.load_entry(path, text)).collect()
+/// The entry scripts with all that they import; each that does not load is told.
+fn load(session: &Session, entries: &[(String, String)], output: &Output) -> Option<Vec<Arc<Unit>>> {
+    let load =
+        |(path, text): &(String, String)| session.load_entry(path, text).map_err(|e| output.error(&e)).ok();
+    let units: Vec<_> = entries.iter().filter_map(load).collect();
+    (units.len() == entries.len()).then_some(units)
+}
+
+fn settings_read(session: &Session, units: &[Arc<Unit>]) -> Vec<String> {
+    let library = session.engine.library();
+    units.iter().flat_map(|unit| check::settings_read(&library.reachable(&unit.path))).collect()
 }
 
 /// Runs the scripts until one ends other than 0 or 1.

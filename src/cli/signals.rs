@@ -61,5 +61,6 @@ impl Listener {
 }
 
 fn interrupted() -> Error {
-    Error::new(Kind::Interrupted, "interrupted").hint("run the same command again: it goes on where it stopped")
+    Error::new(Kind::Interrupted, "interrupted")
+        .hint("run the same command again: it goes on where it stopped")
 }

@@ -56,7 +56,11 @@ mod functions {
     }
 
     #[rhai_fn(name = "get_backend", return_raw)]
-    pub fn get_backend_with(context: NativeCallContext, role_or_name: &str, options: Map) -> ScriptResult<Backend> {
+    pub fn get_backend_with(
+        context: NativeCallContext,
+        role_or_name: &str,
+        options: Map,
+    ) -> ScriptResult<Backend> {
         Ok(first(&context, role_or_name, &options)?)
     }
 
@@ -87,7 +91,11 @@ mod functions {
     /// type_of(backend.complete("Hello! My grinder is stuck.").content)   // -> "string"
     /// ```
     #[rhai_fn(return_raw, pure)]
-    pub fn complete(context: NativeCallContext, backend: &mut Backend, prompt: Dynamic) -> ScriptResult<Completion> {
+    pub fn complete(
+        context: NativeCallContext,
+        backend: &mut Backend,
+        prompt: Dynamic,
+    ) -> ScriptResult<Completion> {
         Ok(ask(&context, backend, prompt, &Map::new())?)
     }
 

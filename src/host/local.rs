@@ -153,4 +153,3 @@ fn not_a_reply(found: &Value) -> Error {
 fn tokens(bytes: usize) -> u64 {
     bytes.div_ceil(TOKEN_BYTES) as u64
 }
-

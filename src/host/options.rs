@@ -84,7 +84,8 @@ impl<'a> Options<'a> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let wrong = || {
             let found = values::type_name(value);
-            let message = format!("option `{name}` of `{}` must be {what}, not {found} {value}", self.function);
+            let message =
+                format!("option `{name}` of `{}` must be {what}, not {found} {value}", self.function);
             Error::new(Kind::Argument, message)
         };
         read(value).map(Some).ok_or_else(wrong)

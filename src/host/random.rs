@@ -112,5 +112,7 @@ fn number(what: &str, value: &Dynamic) -> Result<f64> {
 }
 
 fn weights(map: &Map) -> Result<Vec<(String, f64)>> {
-    map.iter().map(|(key, weight)| Ok((key.to_string(), number(&format!("the weight of `{key}`"), weight)?))).collect()
+    map.iter()
+        .map(|(key, weight)| Ok((key.to_string(), number(&format!("the weight of `{key}`"), weight)?)))
+        .collect()
 }

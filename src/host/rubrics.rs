@@ -182,7 +182,9 @@ fn parse_schema(path: &str, text: &str) -> Result<Arc<Schema>> {
 /// An array of strings.
 pub fn texts(items: &Array) -> Result<Vec<String>> {
     let text = |item: &Dynamic| {
-        let found = || Error::new(Kind::Argument, format!("expected a string, not {} {item}", values::type_name(item)));
+        let found = || {
+            Error::new(Kind::Argument, format!("expected a string, not {} {item}", values::type_name(item)))
+        };
         item.clone().into_string().map_err(|_| found())
     };
     items.iter().map(text).collect()

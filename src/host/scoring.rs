@@ -68,7 +68,12 @@ mod functions {
     /// score_assessment(talk, #{C1: #{reasoning: "It greets.", answer: "YES"}}, mine, "me").pass   // -> true
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn score_assessment(transcript: Map, output: Map, rubric: Rubric, judge: &str) -> ScriptResult<Dynamic> {
+    pub fn score_assessment(
+        transcript: Map,
+        output: Map,
+        rubric: Rubric,
+        judge: &str,
+    ) -> ScriptResult<Dynamic> {
         let transcript = Value::Object(values::map_to_json(&transcript)?);
         let output = Value::Object(values::map_to_json(&output)?);
         Ok(values::from_json(&score::score_assessment(&transcript, &output, &rubric, judge)?))
@@ -107,14 +112,19 @@ mod functions {
     }
 
     #[rhai_fn(name = "passing", return_raw)]
-    pub fn passing_by(context: NativeCallContext, checkpoint: CheckpointValue, rubric: Rubric) -> ScriptResult<Map> {
+    pub fn passing_by(
+        context: NativeCallContext,
+        checkpoint: CheckpointValue,
+        rubric: Rubric,
+    ) -> ScriptResult<Map> {
         Ok(super::pass(&Ctx::of(&context)?, &checkpoint, &rubric)?)
     }
 }
 
 fn category_score(answers: &Map, ids: &Array, na_invalid: &Array) -> Result<f64> {
     let (ids, na_invalid) = (texts(ids)?, texts(na_invalid)?);
-    let words: Vec<(String, String)> = answers.iter().map(|(id, word)| (id.to_string(), word.to_string())).collect();
+    let words: Vec<(String, String)> =
+        answers.iter().map(|(id, word)| (id.to_string(), word.to_string())).collect();
     let answer = |id: &str| words.iter().find(|(known, _)| known == id).map(|(_, word)| word.as_str());
     Ok(score::compute_category_score(answer, &ids, &na_invalid))
 }
@@ -158,7 +168,8 @@ fn rejected(ctx: &Ctx) -> Result<HashSet<String>> {
     }
     for (i, line) in ctx.world.project.read_text(HUMAN)?.lines().enumerate() {
         let verdict = parse_line(HUMAN, i + 1, line)?;
-        let fault = || Error::new(Kind::Data, format!("{HUMAN}, line {}: it needs `id` and `verdict`", i + 1));
+        let fault =
+            || Error::new(Kind::Data, format!("{HUMAN}, line {}: it needs `id` and `verdict`", i + 1));
         let id = verdict["id"].as_str().ok_or_else(fault)?.to_string();
         match verdict["verdict"].as_str() {
             Some("reject") => drop(rejected.insert(id)),

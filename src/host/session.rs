@@ -8,7 +8,7 @@ use super::{embedded, local, table};
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::script::context::Run;
-use crate::script::library::{Library, Loader, Unit, unknown_std_module};
+use crate::script::library::{HostName, Library, Loader, Unit, unknown_std_module};
 use crate::script::{Ctx, ScriptEngine, engine, values};
 use crate::work::{Scope, World};
 
@@ -30,7 +30,8 @@ impl Session {
         let world = Arc::new(world);
         let modules: Vec<_> = table::NAMESPACES.iter().map(|n| Arc::new((n.module)())).collect();
         let library = Arc::new(Library::new(loader(&world), host_names(&modules)));
-        let mut engine = ScriptEngine::new(modules, library.clone(), &world.config.limits, world.stop.clone());
+        let mut engine =
+            ScriptEngine::new(modules, library.clone(), &world.config.limits, world.stop.clone());
         let run = Arc::new(Run { entry: EXPRESSION.into(), ..Run::default() });
         let root = Ctx { world: world.clone(), library, run, scope: Arc::new(Scope::default()) };
         engine.set_root(root.clone());
@@ -99,16 +100,17 @@ fn absent(path: &str, error: Error) -> Error {
     }
 }
 
-/// The names that scripts may not redefine: those of functions, not of operators and properties.
-fn host_names(modules: &[Arc<rhai::Module>]) -> Vec<String> {
-    let mut names: Vec<String> = modules.iter().flat_map(|module| function_names(module)).collect();
-    names.sort();
-    names.dedup();
-    names
+/// The functions that scripts may not redefine: those with names, not operators and properties.
+fn host_names(modules: &[Arc<rhai::Module>]) -> Vec<HostName> {
+    let signatures = modules.iter().flat_map(|module| module.gen_fn_signatures_with_mapper(Into::into));
+    signatures.filter_map(|signature| host_name(&signature)).collect()
 }
 
-fn function_names(module: &rhai::Module) -> Vec<String> {
-    let signatures = module.gen_fn_signatures_with_mapper(Into::into);
-    let name = |signature: String| signature.split('(').next().unwrap_or("").trim().to_string();
-    signatures.map(name).filter(|name| !name.contains('$') && name != "to_string").collect()
+/// `complete(backend: &mut Backend, prompt: Dynamic) -> ...`: a method, of two parameters.
+fn host_name(signature: &str) -> Option<HostName> {
+    let (name, rest) = signature.split_once('(')?;
+    let parameters: Vec<&str> = rest.rsplit_once(')')?.0.split(',').collect();
+    let is_method = parameters.first().is_some_and(|first| first.contains("&mut"));
+    let named = !name.contains('$') && name != "to_string";
+    named.then(|| HostName { name: name.into(), arity: is_method.then_some(parameters.len()) })
 }

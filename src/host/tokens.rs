@@ -85,9 +85,8 @@ mod functions {
 pub fn plain<T: DeserializeOwned>(what: &str, shape: &str, items: Array) -> Result<Vec<T>> {
     let one = |(i, item): (usize, &Dynamic)| {
         let json = values::to_json(item)?;
-        serde_json::from_value(json).map_err(|e| {
-            Error::new(Kind::Argument, format!("{what}: number {} is not {shape} ({e})", i + 1))
-        })
+        serde_json::from_value(json)
+            .map_err(|e| Error::new(Kind::Argument, format!("{what}: number {} is not {shape} ({e})", i + 1)))
     };
     items.iter().enumerate().map(one).collect()
 }

@@ -59,7 +59,11 @@ mod functions {
     }
 
     #[rhai_fn(name = "write_training_data", return_raw)]
-    pub fn write_training_data_usual(context: NativeCallContext, dir: &str, examples: Array) -> ScriptResult<Map> {
+    pub fn write_training_data_usual(
+        context: NativeCallContext,
+        dir: &str,
+        examples: Array,
+    ) -> ScriptResult<Map> {
         Ok(super::write(&Ctx::of(&context)?, dir, examples, &Map::new())?)
     }
 }
@@ -69,7 +73,8 @@ fn write(ctx: &Ctx, dir: &str, examples: Array, options: &Map) -> Result<Map> {
     let share = options.number("validation")?.unwrap_or(VALIDATION);
     let loss = options.text("loss")?.map_or(Ok(Loss::default()), |name| Loss::named(&name))?;
     let group = options.text("group")?.unwrap_or_else(|| "group".into());
-    let examples: Vec<Example> = plain("examples", "an example of slice_transcript", regrouped(examples, &group)?)?;
+    let examples: Vec<Example> =
+        plain("examples", "an example of slice_transcript", regrouped(examples, &group)?)?;
     if !options.truth("mix_offline")?.unwrap_or(false) {
         refuse_mixture(&examples)?;
     }
@@ -104,7 +109,8 @@ fn refuse_mixture(examples: &[Example]) -> Result<()> {
     if offline == 0 || offline == examples.len() {
         return Ok(());
     }
-    let message = format!("{offline} of {} examples were made offline, the rest by a real model", examples.len());
+    let message =
+        format!("{offline} of {} examples were made offline, the rest by a real model", examples.len());
     Err(Error::new(Kind::Data, message)
         .hint("remove the offline transcripts from data/raw/transcripts, or pass #{mix_offline: true}"))
 }

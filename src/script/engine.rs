@@ -31,7 +31,12 @@ pub struct ScriptEngine {
 
 impl ScriptEngine {
     /// Builds it with the host's functions, each module in the global namespace.
-    pub fn new(modules: Vec<Shared<Module>>, library: Arc<Library>, limits: &Limits, stop: Stop) -> ScriptEngine {
+    pub fn new(
+        modules: Vec<Shared<Module>>,
+        library: Arc<Library>,
+        limits: &Limits,
+        stop: Stop,
+    ) -> ScriptEngine {
         let mut engine = Engine::new();
         modules.into_iter().for_each(|module| {
             engine.register_global_module(module);
@@ -75,10 +80,11 @@ impl ScriptEngine {
     pub fn run(&self, unit: &Unit, ctx: &Ctx) -> Result<()> {
         let mut global = self.engine.new_global_runtime_state();
         global.tag = Dynamic::from(ctx.clone());
-        let run = || match Module::eval_ast_as_new_raw(&self.engine, &mut Scope::new(), &mut global, &unit.ast) {
-            Ok(_) => Ok(()),
-            Err(e) => self.finish(*e, &unit.path).map(drop),
-        };
+        let run =
+            || match Module::eval_ast_as_new_raw(&self.engine, &mut Scope::new(), &mut global, &unit.ast) {
+                Ok(_) => Ok(()),
+                Err(e) => self.finish(*e, &unit.path).map(drop),
+            };
         catch_panic("a script", run)
     }
 

@@ -26,17 +26,25 @@ pub struct Unit {
 /// Reads the text of a script by its path.
 pub type Loader = Box<dyn Fn(&str) -> Result<String> + Send + Sync>;
 
+/// A function that scripts may not redefine: of that many parameters, or (`None`) of any number.
+pub struct HostName {
+    /// Its name.
+    pub name: String,
+    /// Number of parameters, for a method: a script backend defines its own `complete(request)`.
+    pub arity: Option<usize>,
+}
+
 /// All loaded scripts.
 pub struct Library {
     units: RwLock<BTreeMap<String, Arc<Unit>>>,
     loader: Loader,
     signatures: OnceLock<Signatures>,
-    host_names: Vec<String>,
+    host_names: Vec<HostName>,
 }
 
 impl Library {
     /// An empty library; `host_names` are the functions that scripts may not redefine.
-    pub fn new(loader: Loader, host_names: Vec<String>) -> Library {
+    pub fn new(loader: Loader, host_names: Vec<HostName>) -> Library {
         Library { units: RwLock::default(), loader, signatures: OnceLock::new(), host_names }
     }
 
@@ -149,8 +157,12 @@ impl Library {
 
     /// A script function named like a host function would silently replace it.
     fn refuse_shadowing(&self, unit: &Unit) -> Result<()> {
-        let shadows = |name: &str| self.host_names.iter().any(|host| host == name);
-        match unit.ast.iter_functions().find(|f| shadows(f.name)) {
+        let shadows = |f: &rhai::ScriptFnMetadata| {
+            let same =
+                |host: &HostName| host.name == f.name && host.arity.is_none_or(|n| n == f.params.len());
+            self.host_names.iter().any(same)
+        };
+        match unit.ast.iter_functions().find(shadows) {
             None => Ok(()),
             Some(f) => {
                 let error = Error::new(Kind::Script, format!("`{}` is a host function", f.name))

@@ -153,10 +153,13 @@ fn limit_error(error: &EvalAltResult) -> Option<Error> {
             let message = format!("too large: {}", what.to_lowercase());
             let lower = what.to_lowercase();
             let setting = ["string", "array", "map"].iter().find(|word| lower.contains(**word));
-            return Some(limit(&message, &match setting {
-                Some(&"string") | None => "string_bytes".to_string(),
-                Some(what) => format!("{what}_size"),
-            }));
+            return Some(limit(
+                &message,
+                &match setting {
+                    Some(&"string") | None => "string_bytes".to_string(),
+                    Some(what) => format!("{what}_size"),
+                },
+            ));
         }
         ErrorTooManyModules(_) => ("too many modules are imported", "modules"),
         ErrorTooManyVariables(_) => ("too many variables", "variables"),
@@ -175,9 +178,9 @@ fn language_error(error: &EvalAltResult) -> Error {
     let full = error.to_string();
     let message = full.split(" (line ").next().unwrap_or(&full);
     let hint = match error {
-        EvalAltResult::ErrorDataRace(..) => {
-            Some("a value cannot be changed while a closure that holds it runs: copy it first (`let copy = x;`)")
-        }
+        EvalAltResult::ErrorDataRace(..) => Some(
+            "a value cannot be changed while a closure that holds it runs: copy it first (`let copy = x;`)",
+        ),
         EvalAltResult::ErrorMismatchDataType(..) => Some("check the value with `type_of(x)`"),
         EvalAltResult::ErrorForbiddenVariable(..) => None,
         _ => None,
@@ -195,7 +198,9 @@ fn plain_words(message: &str) -> String {
     ];
     let words = WORDS.iter().fold(message.to_string(), |text, (from, to)| text.replace(from, to));
     let without_paths = |word: &str| match word.rfind("::") {
-        Some(at) if word.chars().all(|c| c.is_alphanumeric() || ":_'".contains(c)) => word[at + 2..].to_string(),
+        Some(at) if word.chars().all(|c| c.is_alphanumeric() || ":_'".contains(c)) => {
+            word[at + 2..].to_string()
+        }
         _ => word.to_string(),
     };
     words.split(' ').map(without_paths).collect::<Vec<_>>().join(" ")

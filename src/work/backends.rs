@@ -100,7 +100,7 @@ impl Backend {
     /// What makes its replies what they are: part of the version of every record made with it.
     pub fn identity(&self) -> String {
         let [kind, model, origin] = match &self.line {
-                Line::Remote(backend) => {
+            Line::Remote(backend) => {
                 let identity = backend.identity();
                 [identity.kind.clone(), identity.model.clone(), identity.origin.clone()]
             }

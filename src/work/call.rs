@@ -40,7 +40,9 @@ pub fn complete_structured(
 }
 
 fn repair_prompt(why: &str) -> String {
-    format!("Your reply does not fit the required JSON schema: {why}\nReply again, with the corrected JSON only.")
+    format!(
+        "Your reply does not fit the required JSON schema: {why}\nReply again, with the corrected JSON only."
+    )
 }
 
 fn parsed(backend: &Backend, schema: &Schema, reply: &Reply) -> Result<Value> {

@@ -66,7 +66,8 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let to_do = plan.count(Fate::ToDo);
     world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     let shift = Shift::new(world, &job, &files);
-    let items = job.items.pass().zip(plan.fates.iter().zip(versions)).filter(|(_, (fate, _))| **fate == Fate::ToDo);
+    let items =
+        job.items.pass().zip(plan.fates.iter().zip(versions)).filter(|(_, (fate, _))| **fate == Fate::ToDo);
     let open = items.take_while(|_| shift.goes_on());
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
     let tally = shift.close()?;
@@ -134,7 +135,15 @@ struct Tally {
 impl<'a, T: Send> Shift<'a, T> {
     fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files) -> Self {
         let (tally, fatal) = (Mutex::default(), Mutex::default());
-        Shift { world, job, name: job.name.as_str().into(), files, tally, fatal, closed: AtomicBool::new(false) }
+        Shift {
+            world,
+            job,
+            name: job.name.as_str().into(),
+            files,
+            tally,
+            fatal,
+            closed: AtomicBool::new(false),
+        }
     }
 
     fn goes_on(&self) -> bool {
@@ -186,7 +195,11 @@ impl<'a, T: Send> Shift<'a, T> {
         let first = tally.completed + tally.incomplete == 0 && tally.failures.len() == ALIKE;
         let repeats = first && alike(&tally.failures);
         drop(tally);
-        self.world.emit(Event::ItemEnded { id: id.into(), outcome: ItemOutcome::Failed, error: Some(error.clone()) });
+        self.world.emit(Event::ItemEnded {
+            id: id.into(),
+            outcome: ItemOutcome::Failed,
+            error: Some(error.clone()),
+        });
         if repeats {
             self.world.stop.drain_because(repeating(&error));
         } else if self.world.options.fail_fast {
@@ -214,7 +227,9 @@ impl<'a, T: Send> Shift<'a, T> {
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Some(failed), Some(checkpoint)) = (&self.files.failed, &self.files.checkpoint) {
             let project = &self.world.project;
-            failed.settle(project, |id| tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id))?;
+            failed.settle(project, |id| {
+                tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id)
+            })?;
         }
         self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(tally), Err)
     }
@@ -223,7 +238,8 @@ impl<'a, T: Send> Shift<'a, T> {
 /// The record with its id and version. Anything else would be lost, for every item: that ends the job.
 fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>> {
     let hint = "end it with the item's record: #{id: item.id, ...}";
-    let fault = |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
+    let fault =
+        |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
     let Value::Object(mut record) = value else {
         return Err(fault(format!("no record for the item `{id}`, but {value}")).hint(hint));
     };
@@ -245,12 +261,10 @@ fn alike(failures: &[Error]) -> bool {
 }
 
 fn repeating(error: &Error) -> Error {
-    let mut stop = Error::new(
-        Kind::Repeating,
-        format!("the first {ALIKE} items all failed alike: {}", error.message()),
-    )
-    .or_hint(error.get_hint().map(str::to_string))
-    .trace(error.get_trace().to_vec());
+    let mut stop =
+        Error::new(Kind::Repeating, format!("the first {ALIKE} items all failed alike: {}", error.message()))
+            .or_hint(error.get_hint().map(str::to_string))
+            .trace(error.get_trace().to_vec());
     if let Some(place) = error.place() {
         stop = stop.at(place.clone());
     }

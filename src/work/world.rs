@@ -121,7 +121,8 @@ impl World {
             return Ok(runtime);
         }
         let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = built.map_err(|e| Error::new(Kind::Internal, format!("cannot start the runtime: {e}")))?;
+        let runtime =
+            built.map_err(|e| Error::new(Kind::Internal, format!("cannot start the runtime: {e}")))?;
         Ok(self.runtime.get_or_init(|| runtime))
     }
 
