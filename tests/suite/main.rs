@@ -5,3 +5,4 @@ mod golden;
 mod llm;
 mod model_server;
 mod store;
+mod reference;
