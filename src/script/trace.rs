@@ -49,7 +49,7 @@ impl Walk<'_> {
         let mut frames = error.get_trace().to_vec();
         if error.place().is_some() && !frames.iter().any(|f| Some(&f.place) == place.as_ref()) {
             // It happened in a closure that a host function called: that call is a step, too.
-            frames.extend(place.clone().map(|place| Frame { function: "closure".into(), place }));
+            frames.extend(place.clone().map(|place| Frame { function: word_at(&place), place }));
         }
         frames.append(&mut self.frames);
         if let Some(place) = place {
@@ -114,6 +114,13 @@ impl Walk<'_> {
         let list: Vec<String> = overloads.iter().map(|s| s.text.clone()).collect();
         Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(&list))
     }
+}
+
+/// The word that stands at a place: the host function that was called there.
+fn word_at(place: &Place) -> String {
+    let rest = place.text.chars().skip(place.column.saturating_sub(1));
+    let word: String = rest.take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if word.is_empty() { "closure".into() } else { word }
 }
 
 /// "did you mean `x`?"
