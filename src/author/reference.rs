@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::host::table::{NAMESPACES, Namespace};
 use crate::host::embedded;
-use crate::script::signatures::{param, return_type};
+use crate::script::signatures::{object, param, return_type};
 
 /// What an entry is, in the order in which a namespace lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -115,8 +115,7 @@ fn host_entry(namespace: &str, metadata: &FuncMetadata) -> Option<Entry> {
     let name = metadata.name.as_str();
     let params: Vec<String> = metadata.params_info.iter().filter_map(|p| param(p)).collect();
     let result = return_type(&metadata.return_type);
-    let object = metadata.params_info.iter().find(|p| p.contains("&mut")).and(params.first());
-    let object = object.and_then(|param| param.split_once(": ")).map(|(_, kind)| kind);
+    let object = object(metadata, &params);
     let (name, kind, signature) = match (name.strip_prefix("get$"), object) {
         (Some(property), Some(object)) => {
             (property, EntryKind::Property, format!("{object}.{property}{result}"))
