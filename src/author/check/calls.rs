@@ -132,8 +132,9 @@ impl Check<'_> {
         let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
         if named.is_empty() {
             let known = functions.iter().map(|f| f.name.as_str());
-            let error = Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
-                .hint(suggest::hint(call.name(), known));
+            let error =
+                Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
+                    .hint(suggest::hint(call.name(), known));
             self.found("unknown-function", call.position, error);
         } else if named.iter().all(|f| f.params.len() != call.count()) {
             let shown = named.iter().map(|f| f.shown()).collect();
@@ -162,7 +163,11 @@ impl Check<'_> {
         }
         if own.is_empty() && overloads.is_empty() {
             let error = self.unknown(call);
-            return self.found(if call.is_method { "unknown-method" } else { "unknown-function" }, call.position, error);
+            return self.found(
+                if call.is_method { "unknown-method" } else { "unknown-function" },
+                call.position,
+                error,
+            );
         }
         let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
         self.found("wrong-argument-count", call.position, wrong_count(call, shown));
@@ -209,7 +214,8 @@ impl Check<'_> {
         if let Err(error) = config.choices(name)
             && !is_kind
         {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("unknown-backend", call.expr.args[0].start_position(), error);
         }
     }
@@ -223,7 +229,8 @@ impl Check<'_> {
             return;
         }
         if let Err(error) = project.read_text(path) {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("missing-file", call.expr.args[0].start_position(), error);
         }
     }

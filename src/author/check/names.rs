@@ -81,7 +81,8 @@ impl Names {
         let unit = library.unit(file)?;
         match rest {
             [] => Some(unit),
-            rest => Names { functions: Vec::new(), keys: BTreeSet::new(), imports: aliases(&unit) }.module(library, rest),
+            rest => Names { functions: Vec::new(), keys: BTreeSet::new(), imports: aliases(&unit) }
+                .module(library, rest),
         }
     }
 }
