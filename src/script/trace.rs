@@ -8,6 +8,7 @@ use rhai::{
 use super::context::Ctx;
 use super::library::Library;
 use super::raise::ScriptError;
+use super::signatures::it_takes;
 use super::values::friendly_type;
 use crate::base::{Error, Frame, Kind, Place, suggest};
 
@@ -110,9 +111,8 @@ impl Walk<'_> {
                 .or_hint(did_you_mean(suggest::nearest(name, signatures.names())));
         }
         let arguments = argument_types(arguments.trim_end_matches(')'));
-        let list: Vec<&str> = overloads.iter().map(|s| s.text.as_str()).collect();
-        Error::new(Kind::Script, format!("`{name}` does not take ({arguments})"))
-            .hint(format!("it takes: {}", list.join("; ")))
+        let list: Vec<String> = overloads.iter().map(|s| s.text.clone()).collect();
+        Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(&list))
     }
 }
 
