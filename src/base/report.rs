@@ -48,11 +48,13 @@ fn shown_place(place: &Place) -> Element<'_> {
             column => origin.char_column(column).into(),
         };
     }
-    let snippet =
-        Snippet::source(place.text.as_str()).line_start(place.line.max(1)).path(place.file.as_str());
+    let snippet = Snippet::source(place.text.as_str()).line_start(place.line.max(1));
     match span {
-        Some(span) => snippet.annotation(AnnotationKind::Primary.span(span)).into(),
-        None => snippet.annotation(AnnotationKind::Visible.span(whole(&place.text))).into(),
+        Some(span) => snippet.path(place.file.as_str()).annotation(AnnotationKind::Primary.span(span)).into(),
+        None => snippet
+            .path(place.to_string())
+            .annotation(AnnotationKind::Visible.span(whole(&place.text)))
+            .into(),
     }
 }
 
@@ -141,7 +143,7 @@ mod tests {
                 .at(Place { line: usize::MAX, ..error.place().unwrap().clone() });
             assert!(!warning(&error, false).contains('\u{1b}'));
         }
-        assert_report(&at("let x", 0), "error: no\n --> a.rhai:3\n  |\n3 | let x\n  | ^^^^^\n");
+        assert_report(&at("let x", 0), "error: no\n --> a.rhai:3\n  |\n3 | let x\n  |\n");
         assert_report(&Error::new(Kind::Usage, "no").hint("yes"), "error: no\n  |\n  = help: yes\n");
     }
 }

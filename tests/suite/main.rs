@@ -4,4 +4,5 @@
 mod golden;
 mod llm;
 mod model_server;
+mod reference;
 mod store;
