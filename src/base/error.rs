@@ -169,6 +169,8 @@ struct Inner {
     place: Option<Place>,
     trace: Vec<Frame>,
     raw: Option<String>,
+    /// The `kind` that a script threw, when it is one of its own.
+    own_kind: Option<String>,
 }
 
 impl Error {
@@ -181,6 +183,7 @@ impl Error {
             place: None,
             trace: Vec::new(),
             raw: None,
+            own_kind: None,
         }))
     }
 
@@ -213,6 +216,12 @@ impl Error {
         self
     }
 
+    /// Keeps the kind that a script threw, when it is one of its own.
+    pub fn own_kind(mut self, name: impl Into<String>) -> Error {
+        self.0.own_kind = Some(name.into());
+        self
+    }
+
     /// Adds the script's call trace, innermost call first.
     pub fn trace(mut self, trace: Vec<Frame>) -> Error {
         self.0.trace = trace;
@@ -228,6 +237,11 @@ impl Error {
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// What scripts read as `e.kind`: a script's own kind, else the kind's name.
+    pub fn kind_name(&self) -> &str {
+        self.0.own_kind.as_deref().unwrap_or(self.0.kind.name())
     }
 
     /// What happened, in a sentence.

@@ -46,7 +46,7 @@ pub fn outcome_name(outcome: ItemOutcome) -> &'static str {
 fn details(error: &Error) -> Value {
     let place = error.place();
     json!({
-        "kind": error.kind().name(),
+        "kind": error.kind_name(),
         "message": error.message(),
         "file": place.map(|place| &place.file),
         "line": place.map(|place| place.line),

@@ -15,7 +15,7 @@ pub fn failures(failures: &[(String, Error)], output: &Output) {
     let mut groups: Vec<(&Error, Vec<&str>)> = Vec::new();
     for (id, error) in failures {
         let alike = |(known, _): &&mut (&Error, Vec<&str>)| {
-            known.kind() == error.kind() && known.place() == error.place()
+            known.kind_name() == error.kind_name() && known.place() == error.place()
         };
         match groups.iter_mut().find(alike) {
             Some((_, ids)) => ids.push(id),

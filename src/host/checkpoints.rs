@@ -34,7 +34,9 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn load_checkpoint(context: NativeCallContext, path: &str) -> ScriptResult<CheckpointValue> {
-        Ok(CheckpointValue(Ctx::of(&context)?.world.checkpoint(path, Mode::Run)?))
+        let world = Ctx::of(&context)?.world;
+        let mode = if world.locks { Mode::Run } else { Mode::Read };
+        Ok(CheckpointValue(world.checkpoint(path, mode)?))
     }
 
     /// The records of a checkpoint as a map of id to record; the last record of an id wins.

@@ -7,7 +7,7 @@ use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Module, OptimizationLe
 use super::context::Ctx;
 use super::library::{Library, Unit};
 use super::resolver::LibraryResolver;
-use super::trace;
+use super::{raise, trace};
 use crate::base::cancel::Stop;
 use crate::base::config::Limits;
 use crate::base::panic::catch_panic;
@@ -38,6 +38,7 @@ impl ScriptEngine {
         stop: Stop,
     ) -> ScriptEngine {
         let mut engine = Engine::new();
+        raise::register(&mut engine);
         modules.into_iter().for_each(|module| {
             engine.register_global_module(module);
         });

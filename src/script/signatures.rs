@@ -39,10 +39,35 @@ impl Signatures {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether some value has a property of this name: it is read without parentheses.
+    pub fn is_property(&self, name: &str) -> bool {
+        self.0.contains_key(&format!("get${name}"))
+    }
+
     /// All names that a person could have meant (no operators, no getters).
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         let is_word = |name: &&str| name.starts_with(|c: char| c.is_alphabetic()) && !name.contains('$');
         self.0.keys().map(String::as_str).filter(is_word)
+    }
+}
+
+/// The most overloads that an error lists.
+const SHOWN: usize = 6;
+
+/// Advice after wrong arguments: the overloads, a line each.
+pub fn it_takes(overloads: &[String]) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for overload in overloads.iter().map(String::as_str) {
+        if !lines.contains(&overload) {
+            lines.push(overload);
+        }
+    }
+    let left_out = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    let more = if left_out == 0 { String::new() } else { format!("\nand {left_out} more") };
+    match lines.as_slice() {
+        [only] => format!("it is {only}"),
+        lines => format!("it is one of\n{}{more}", lines.join("\n")),
     }
 }
 

@@ -8,6 +8,7 @@ use rhai::{
 use super::context::Ctx;
 use super::library::Library;
 use super::raise::ScriptError;
+use super::signatures::it_takes;
 use super::values::friendly_type;
 use crate::base::{Error, Frame, Kind, Place, suggest};
 
@@ -48,7 +49,7 @@ impl Walk<'_> {
         let mut frames = error.get_trace().to_vec();
         if error.place().is_some() && !frames.iter().any(|f| Some(&f.place) == place.as_ref()) {
             // It happened in a closure that a host function called: that call is a step, too.
-            frames.extend(place.clone().map(|place| Frame { function: "closure".into(), place }));
+            frames.extend(place.clone().map(|place| Frame { function: word_at(&place), place }));
         }
         frames.append(&mut self.frames);
         if let Some(place) = place {
@@ -110,10 +111,16 @@ impl Walk<'_> {
                 .or_hint(did_you_mean(suggest::nearest(name, signatures.names())));
         }
         let arguments = argument_types(arguments.trim_end_matches(')'));
-        let list: Vec<&str> = overloads.iter().map(|s| s.text.as_str()).collect();
-        Error::new(Kind::Script, format!("`{name}` does not take ({arguments})"))
-            .hint(format!("it takes: {}", list.join("; ")))
+        let list: Vec<String> = overloads.iter().map(|s| s.text.clone()).collect();
+        Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(&list))
     }
+}
+
+/// The word that stands at a place: the host function that was called there.
+fn word_at(place: &Place) -> String {
+    let rest = place.text.chars().skip(place.column.saturating_sub(1));
+    let word: String = rest.take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if word.is_empty() { "closure".into() } else { word }
 }
 
 /// "did you mean `x`?"
@@ -139,9 +146,15 @@ pub fn thrown(value: Dynamic) -> Error {
         return Error::new(Kind::Script, value.to_string());
     };
     let text = |key: &str| map.get(key).map(ToString::to_string);
-    let kind = text("kind").and_then(|name| Kind::from_name(&name)).unwrap_or(Kind::Script);
     let message = text("message").unwrap_or_else(|| format!("{map:?}"));
-    Error::new(if kind.stops_the_run() { Kind::Script } else { kind }, message)
+    match text("kind") {
+        None => Error::new(Kind::Script, message),
+        // A script's own error never ends the run, whatever it calls itself.
+        Some(name) => match Kind::from_name(&name).filter(|kind| !kind.stops_the_run()) {
+            Some(kind) => Error::new(kind, message),
+            None => Error::new(Kind::Script, message).own_kind(name),
+        },
+    }
 }
 
 fn limit_error(error: &EvalAltResult) -> Option<Error> {

@@ -39,7 +39,7 @@ impl FailedItem {
     pub fn new(id: &str, error: &Error, attempts: u32) -> FailedItem {
         FailedItem {
             id: id.into(),
-            kind: error.kind().name().into(),
+            kind: error.kind_name().into(),
             message: error.message().into(),
             place: error.place().map(ToString::to_string),
             trace: error

@@ -129,7 +129,7 @@ struct Tally {
     incomplete: usize,
     failures: Vec<Error>,
     failed_ids: Vec<String>,
-    by_kind: BTreeMap<&'static str, usize>,
+    by_kind: BTreeMap<String, usize>,
 }
 
 impl<'a, T: Send> Shift<'a, T> {
@@ -189,7 +189,7 @@ impl<'a, T: Send> Shift<'a, T> {
             return self.world.stop.drain_because(disk);
         }
         let mut tally = self.tally();
-        *tally.by_kind.entry(error.kind().name()).or_default() += 1;
+        *tally.by_kind.entry(error.kind_name().to_string()).or_default() += 1;
         tally.failures.push(error.clone());
         tally.failed_ids.push(id.into());
         let first = tally.completed + tally.incomplete == 0 && tally.failures.len() == ALIKE;
@@ -256,8 +256,9 @@ fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>>
 
 /// Of one kind, at one place.
 fn alike(failures: &[Error]) -> bool {
-    let what = |error: &Error| (error.kind(), error.place().cloned());
-    failures.iter().all(|error| what(error) == what(&failures[0]))
+    let same =
+        |error: &Error| error.kind_name() == failures[0].kind_name() && error.place() == failures[0].place();
+    failures.iter().all(same)
 }
 
 fn repeating(error: &Error) -> Error {

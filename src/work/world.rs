@@ -65,7 +65,7 @@ pub struct World {
     pub backends: OpenBackends,
     /// Slices left out because they are over their token budget.
     pub over_budget: AtomicU64,
-    /// Whether checkpoints are locked: not by a command that only looks.
+    /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
     pub locks: bool,
     open_local: OnceLock<OpenLocal>,
     runtime: OnceLock<Runtime>,
@@ -140,7 +140,6 @@ impl World {
         if let Some(checkpoint) = open.get(path) {
             return Ok(checkpoint.clone());
         }
-        let mode = if self.locks { mode } else { Mode::Read };
         let opened = Checkpoint::open(&self.project, path, mode)?;
         opened.warnings.into_iter().for_each(|text| self.emit(Event::Warning(text)));
         if mode == Mode::Run {

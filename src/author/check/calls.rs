@@ -1,0 +1,245 @@
+//! Every call in a script, also in branches that never run, held against what can be called.
+
+use std::sync::Arc;
+
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+
+use super::Finding;
+use super::names::{self, Defined, Names};
+use crate::base::config::KINDS;
+use crate::base::{Error, Kind, suggest};
+use crate::host::{Session, options, table};
+use crate::script::library::{Library, Unit, place_in};
+use crate::script::signatures::Signatures;
+use crate::script::trace::did_you_mean;
+
+/// The functions whose first argument names a file that must be there before the run.
+const READERS: &[&str] = &["render", "load_rubric", "load_yaml", "load_schema"];
+
+/// The mistakes of one unit.
+pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
+    let library = session.engine.library();
+    let signatures = library.signatures(session.engine.engine());
+    let names = Names::of(library, unit);
+    let mut check = Check { session, library, signatures, unit, names, findings: Vec::new() };
+    for_each_call(unit, &mut |call| check.call(call));
+    check.findings
+}
+
+/// The keys of all `setting(...)` calls in these units: what `-s` may set.
+pub fn settings_read(units: &[Arc<Unit>]) -> Vec<String> {
+    let mut keys = Vec::new();
+    for unit in units {
+        for_each_call(unit, &mut |call| {
+            if call.is("setting")
+                && let Some(key) = call.text(0)
+            {
+                keys.push(key.to_string());
+            }
+        });
+    }
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// One call in a script.
+struct Call<'a> {
+    expr: &'a FnCallExpr,
+    position: Position,
+    /// `x.name(...)`: the object counts as the first argument.
+    is_method: bool,
+}
+
+impl<'a> Call<'a> {
+    fn name(&self) -> &'a str {
+        &self.expr.name
+    }
+
+    /// A plain call of this name.
+    fn is(&self, name: &str) -> bool {
+        self.name() == name && self.expr.namespace.is_empty()
+    }
+
+    /// How many arguments a native function would get.
+    fn count(&self) -> usize {
+        self.expr.args.len() + usize::from(self.is_method)
+    }
+
+    /// An argument, a method's object being the first (and not known here).
+    fn argument(&self, index: usize) -> Option<&'a Expr> {
+        self.expr.args.get(index.checked_sub(usize::from(self.is_method))?)
+    }
+
+    /// An argument that is a plain text.
+    fn text(&self, index: usize) -> Option<&'a str> {
+        match self.argument(index)? {
+            Expr::StringConstant(text, _) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+fn for_each_call(unit: &Unit, each: &mut dyn FnMut(Call)) {
+    unit.ast.walk(&mut |path| {
+        let (expr, position, is_method) = match path.last() {
+            Some(ASTNode::Stmt(Stmt::FnCall(expr, position))) => (expr, *position, false),
+            Some(ASTNode::Expr(Expr::FnCall(expr, position))) => (expr, *position, false),
+            Some(ASTNode::Expr(Expr::MethodCall(expr, position))) => (expr, *position, true),
+            _ => return true,
+        };
+        // Operators, ranges and closures are calls, too.
+        let is_word = expr.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        if !expr.is_operator_call() && is_word && !expr.name.contains('$') {
+            each(Call { expr, position, is_method });
+        }
+        true
+    });
+}
+
+struct Check<'a> {
+    session: &'a Session,
+    library: &'a Library,
+    signatures: &'a Signatures,
+    unit: &'a Unit,
+    names: Names,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn found(&mut self, code: &'static str, position: Position, error: Error) {
+        self.findings.push(Finding::error(code, error.at(place_in(self.unit, position))));
+    }
+
+    fn call(&mut self, call: Call) {
+        if !call.expr.namespace.is_empty() {
+            return self.module_call(&call);
+        }
+        self.plain_call(&call);
+        self.options(&call);
+        if !call.is_method {
+            self.setting(&call);
+            self.backend(&call);
+            self.file(&call);
+        }
+    }
+
+    /// `prompts::x(...)`
+    fn module_call(&mut self, call: &Call) {
+        let path: Vec<&str> = call.expr.namespace.path.iter().map(|part| part.name.as_str()).collect();
+        let Some(module) = self.names.module(self.library, &path) else { return };
+        let functions: Vec<Defined> = names::defined(&module).into_iter().filter(|f| f.public).collect();
+        let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
+        if named.is_empty() {
+            let known = functions.iter().map(|f| f.name.as_str());
+            let error = Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
+                .hint(suggest::hint(call.name(), known));
+            self.found("unknown-function", call.position, error);
+        } else if named.iter().all(|f| f.params.len() != call.count()) {
+            let shown = named.iter().map(|f| f.shown()).collect();
+            self.found("wrong-argument-count", call.position, wrong_count(call, shown));
+        }
+    }
+
+    fn plain_call(&mut self, call: &Call) {
+        let (name, count) = (call.name(), call.count());
+        if let Some((least, most)) = names::keyword(name) {
+            if !(least..=most).contains(&count) {
+                let message = format!("`{name}` does not take {}", arguments(call.expr.args.len()));
+                self.found("wrong-argument-count", call.position, Error::new(Kind::Script, message));
+            }
+            return;
+        }
+        let own: Vec<&Defined> = self.names.functions.iter().filter(|f| f.name == name).collect();
+        let overloads = self.signatures.overloads(name);
+        let in_map = call.is_method && self.names.keys.contains(name);
+        // A script's own function called as a method has its object in `this`.
+        let fits = own.iter().any(|f| f.params.len() == call.expr.args.len())
+            || overloads.iter().any(|overload| overload.arity == count)
+            || in_map;
+        if fits {
+            return;
+        }
+        if own.is_empty() && overloads.is_empty() {
+            let error = self.unknown(call);
+            return self.found(if call.is_method { "unknown-method" } else { "unknown-function" }, call.position, error);
+        }
+        let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
+        self.found("wrong-argument-count", call.position, wrong_count(call, shown));
+    }
+
+    fn unknown(&self, call: &Call) -> Error {
+        let what = if call.is_method { "method" } else { "function" };
+        let error = Error::new(Kind::Script, format!("unknown {what} `{}`", call.name()));
+        if self.signatures.is_property(call.name()) && call.is_method {
+            return error.hint(format!("`{0}` is a property: write `.{0}` without parentheses", call.name()));
+        }
+        let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
+        known.extend(self.signatures.names());
+        known.extend(names::keywords());
+        error.or_hint(did_you_mean(suggest::nearest(call.name(), known)))
+    }
+
+    /// Unknown keys of a map that is written where options are expected.
+    fn options(&mut self, call: &Call) {
+        let Some(known) = table::options(call.name()) else { return };
+        let Some(Expr::Map(map, _)) = call.argument(known.parameter) else { return };
+        for (key, _) in map.0.iter().filter(|(key, _)| !known.names.contains(&key.name.as_str())) {
+            let error = options::unknown(call.name(), &key.name, known.names);
+            self.found("unknown-option", key.pos, error);
+        }
+    }
+
+    fn setting(&mut self, call: &Call) {
+        if call.is("setting")
+            && call.text(0).is_none()
+            && let Some(key) = call.argument(0)
+        {
+            let error = Error::new(Kind::Script, "the key of a setting must be a plain text")
+                .hint("write setting(\"turns\", 12), so that a misspelled -s is found before the run");
+            self.found("setting-key", key.start_position(), error);
+        }
+    }
+
+    fn backend(&mut self, call: &Call) {
+        let config = &self.session.world.config;
+        let asks = call.is("get_backend") || call.is("get_backends");
+        let Some(name) = call.text(0).filter(|_| asks) else { return };
+        let is_kind = KINDS.contains(&name) && (call.count() == 2 || name == "offline");
+        if let Err(error) = config.choices(name)
+            && !is_kind
+        {
+            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            self.found("unknown-backend", call.expr.args[0].start_position(), error);
+        }
+    }
+
+    /// A file that is named plainly must be there; what lies in data/ may be made by the run.
+    fn file(&mut self, call: &Call) {
+        let reads = READERS.iter().any(|name| call.is(name));
+        let Some(path) = call.text(0).filter(|path| reads && !path.starts_with("data/")) else { return };
+        let project = &self.session.world.project;
+        if project.exists(path).unwrap_or(false) {
+            return;
+        }
+        if let Err(error) = project.read_text(path) {
+            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            self.found("missing-file", call.expr.args[0].start_position(), error);
+        }
+    }
+}
+
+/// A call whose number of arguments no overload has.
+fn wrong_count(call: &Call, overloads: Vec<String>) -> Error {
+    let given = arguments(call.expr.args.len());
+    Error::new(Kind::Script, format!("`{}` does not take {given}", call.name()))
+        .hint(crate::script::signatures::it_takes(&overloads))
+}
+
+fn arguments(count: usize) -> String {
+    match count {
+        0 => "no arguments".into(),
+        1 => "1 argument".into(),
+        n => format!("{n} arguments"),
+    }
+}

@@ -1,0 +1,148 @@
+//! What a unit can call by which name: its own functions, those of the modules that it imports, and
+//! the words that the engine itself understands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rhai::{ASTNode, Expr, FnAccess, Stmt};
+
+use crate::script::library::{Library, Unit, import_path};
+
+/// Words that the engine understands without a function: the fewest and the most arguments, a
+/// method's object included.
+const KEYWORDS: &[(&str, usize, usize)] = &[
+    ("call", 1, usize::MAX),
+    ("curry", 2, usize::MAX),
+    ("debug", 1, 1),
+    ("Fn", 1, 1),
+    ("is_def_fn", 2, 3),
+    ("is_def_var", 1, 1),
+    ("is_shared", 1, 1),
+    ("print", 1, 1),
+    ("type_of", 1, 1),
+];
+
+/// The engine's own word of that name: the fewest and the most arguments.
+pub fn keyword(name: &str) -> Option<(usize, usize)> {
+    KEYWORDS.iter().find(|(word, ..)| *word == name).map(|(_, least, most)| (*least, *most))
+}
+
+/// The engine's own words.
+pub fn keywords<'a>() -> impl Iterator<Item = &'a str> + Clone {
+    KEYWORDS.iter().map(|(word, ..)| *word)
+}
+
+/// A function of a script.
+#[derive(Debug, Clone)]
+pub struct Defined {
+    /// Its name.
+    pub name: String,
+    /// Its parameters.
+    pub params: Vec<String>,
+    /// Whether other scripts may call it.
+    pub public: bool,
+}
+
+impl Defined {
+    /// `fn add(a, b)`
+    pub fn shown(&self) -> String {
+        format!("fn {}({})", self.name, self.params.join(", "))
+    }
+}
+
+/// The names of a unit.
+pub struct Names {
+    /// Its own functions, and the typed methods (`fn int.double()`) of all that it reaches.
+    pub functions: Vec<Defined>,
+    /// Keys of maps in all that it reaches: `m.key(x)` calls a closure that a map holds.
+    pub keys: BTreeSet<String>,
+    imports: BTreeMap<String, Vec<String>>,
+}
+
+impl Names {
+    /// The names of `unit`.
+    pub fn of(library: &Library, unit: &Unit) -> Names {
+        let mut functions = defined(unit);
+        let mut keys = BTreeSet::new();
+        for other in library.reachable(&unit.path) {
+            keys.extend(keys_of(&other));
+            if other.path != unit.path {
+                functions.extend(typed_methods(&other));
+            }
+        }
+        Names { functions, keys, imports: aliases(unit) }
+    }
+
+    /// The unit behind `a::b`, if it is loaded.
+    pub fn module(&self, library: &Library, path: &[&str]) -> Option<Arc<Unit>> {
+        let (first, rest) = path.split_first()?;
+        // One alias for two files, in different blocks: which one holds here is not known.
+        let [file] = self.imports.get(*first)?.as_slice() else { return None };
+        let unit = library.unit(file)?;
+        match rest {
+            [] => Some(unit),
+            rest => Names { functions: Vec::new(), keys: BTreeSet::new(), imports: aliases(&unit) }.module(library, rest),
+        }
+    }
+}
+
+/// The functions of a unit, without its closures.
+pub fn defined(unit: &Unit) -> Vec<Defined> {
+    let functions = unit.ast.iter_functions().filter(|f| !f.name.contains('$'));
+    let one = |f: rhai::ScriptFnMetadata| Defined {
+        name: f.name.into(),
+        params: f.params.iter().map(ToString::to_string).collect(),
+        public: f.access == FnAccess::Public,
+    };
+    functions.map(one).collect()
+}
+
+/// Methods with a type are visible wherever their script is imported.
+fn typed_methods(unit: &Unit) -> Vec<Defined> {
+    let typed = unit.ast.iter_functions().filter(|f| f.this_type.is_some());
+    let names: BTreeSet<String> = typed.map(|f| f.name.to_string()).collect();
+    defined(unit).into_iter().filter(|f| names.contains(&f.name)).collect()
+}
+
+fn aliases(unit: &Unit) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    unit.ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()
+            && let Expr::StringConstant(name, _) = &import.0
+            && let Ok(file) = import_path(name)
+        {
+            let files = found.entry(import.1.name.to_string()).or_default();
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+        true
+    });
+    found
+}
+
+/// The keys of map literals, and the properties that are assigned to.
+fn keys_of(unit: &Unit) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    unit.ast.walk(&mut |path| {
+        match path.last() {
+            Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
+            }
+            Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
+                keys.extend(last_property(&assignment.1.lhs));
+            }
+            _ => {}
+        }
+        true
+    });
+    keys
+}
+
+fn last_property(target: &Expr) -> Option<String> {
+    match target {
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => last_property(&pair.rhs),
+        Expr::Property(property, _) => Some(property.2.to_string()),
+        _ => None,
+    }
+}
