@@ -51,7 +51,10 @@ fn shown_place(place: &Place) -> Element<'_> {
     let snippet = Snippet::source(place.text.as_str()).line_start(place.line.max(1));
     match span {
         Some(span) => snippet.path(place.file.as_str()).annotation(AnnotationKind::Primary.span(span)).into(),
-        None => snippet.path(place.to_string()).annotation(AnnotationKind::Visible.span(whole(&place.text))).into(),
+        None => snippet
+            .path(place.to_string())
+            .annotation(AnnotationKind::Visible.span(whole(&place.text)))
+            .into(),
     }
 }
 
@@ -125,15 +128,21 @@ mod tests {
 
     #[test]
     fn wide_letters_and_tabs_keep_it_aligned() {
-        assert_report(&at("\tlet ü = \"日本\" + fo;", 17), "error: no\n --> a.rhai:3:17\n  |\n3 |     let ü = \"日本\" + fo;\n  |                      ^^\n");
+        assert_report(
+            &at("\tlet ü = \"日本\" + fo;", 17),
+            "error: no\n --> a.rhai:3:17\n  |\n3 |     let ü = \"日本\" + fo;\n  |                      ^^\n",
+        );
     }
 
     #[test]
     fn odd_places_do_no_harm() {
-        for (text, column) in [("", 0), ("", 1), ("", 9), ("x", 2), ("x", 3), ("x", usize::MAX), ("日", 2), ("  ", 1)] {
+        for (text, column) in
+            [("", 0), ("", 1), ("", 9), ("x", 2), ("x", 3), ("x", usize::MAX), ("日", 2), ("  ", 1)]
+        {
             let mut error = at(text, column);
             assert!(render(&error, true).contains("a.rhai"), "{text:?} {column}");
-            error = Error::new(Kind::Script, "\n\u{1b}[0m").at(Place { line: usize::MAX, ..error.place().unwrap().clone() });
+            error = Error::new(Kind::Script, "\n\u{1b}[0m")
+                .at(Place { line: usize::MAX, ..error.place().unwrap().clone() });
             assert!(!warning(&error, false).contains('\u{1b}'));
         }
         assert_report(&at("let x", 0), "error: no\n --> a.rhai:3\n  |\n3 | let x\n  |\n");

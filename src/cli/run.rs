@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::args::{Common, Run};
-use super::output::{Output, end_event};
 use super::check::show_errors;
+use super::output::{Output, end_event};
 use super::{exit, project, signals, summary};
 use crate::author::check;
 use crate::base::Result;

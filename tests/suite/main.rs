@@ -2,8 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod check;
+mod cli;
 mod golden;
+mod golden_rhai;
+mod layers;
+mod live;
 mod llm;
 mod model_server;
-mod store;
+mod pipeline_run;
+mod process;
 mod reference;
+mod store;
+mod support;

@@ -24,7 +24,8 @@ fn project() -> (TempDir, Session) {
         fs::write(path, text).unwrap();
     }
     let project = Project::open(dir.path()).unwrap();
-    let config = Config::parse("config/fthost.yaml", &project.read_text("config/fthost.yaml").unwrap()).unwrap();
+    let config =
+        Config::parse("config/fthost.yaml", &project.read_text("config/fthost.yaml").unwrap()).unwrap();
     let mut world = World::new(project, config, Arc::new(Silent), Box::new(|_| None));
     world.locks = true;
     (dir, Session::new(world))

@@ -131,8 +131,9 @@ impl Check<'_> {
         let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
         if named.is_empty() {
             let known = functions.iter().map(|f| f.name.as_str());
-            let error = Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
-                .hint(suggest::hint(call.name(), known));
+            let error =
+                Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
+                    .hint(suggest::hint(call.name(), known));
             self.found("unknown-function", call.position, error);
         } else if named.iter().all(|f| f.params.len() != call.count()) {
             let shown = named.iter().map(|f| f.shown()).collect();
@@ -161,7 +162,11 @@ impl Check<'_> {
         }
         if own.is_empty() && overloads.is_empty() {
             let error = self.unknown(call);
-            return self.found(if call.is_method { "unknown-method" } else { "unknown-function" }, call.position, error);
+            return self.found(
+                if call.is_method { "unknown-method" } else { "unknown-function" },
+                call.position,
+                error,
+            );
         }
         let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
         self.found("wrong-argument-count", call.position, wrong_count(call, shown));
@@ -171,7 +176,8 @@ impl Check<'_> {
         let what = if call.is_method { "method" } else { "function" };
         let error = Error::new(Kind::Script, format!("unknown {what} `{}`", call.name()));
         if !call.is_method && self.names.variables.contains(call.name()) {
-            return error.hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
+            return error
+                .hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
         }
         let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
         known.extend(self.signatures.names());
@@ -208,7 +214,8 @@ impl Check<'_> {
         if let Err(error) = config.choices(name)
             && !is_kind
         {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("unknown-backend", call.expr.args[0].start_position(), error);
         }
     }
@@ -222,7 +229,8 @@ impl Check<'_> {
             return;
         }
         if let Err(error) = project.read_text(path) {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("missing-file", call.expr.args[0].start_position(), error);
         }
     }
