@@ -22,6 +22,8 @@ pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
     let names = Names::of(library, unit);
     let mut check = Check { session, library, signatures, unit, names, findings: Vec::new() };
     for_each_call(unit, &mut |call| check.call(call));
+    // Functions and the cases of a `switch` are walked in no order.
+    check.findings.sort_by_key(|finding| finding.error.place().map(|place| (place.line, place.column)));
     check.findings
 }
 
