@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rhai::{Engine, FnAccess, FuncInfo, FuncMetadata, ScriptFnMetadata};
 use serde::Serialize;
 
-use crate::host::embedded;
 use crate::host::table::{NAMESPACES, Namespace};
-use crate::script::signatures::{param, return_type};
+use crate::host::embedded;
+use crate::script::signatures::{object, param, return_type};
 
 /// What an entry is, in the order in which a namespace lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -115,8 +115,7 @@ fn host_entry(namespace: &str, metadata: &FuncMetadata) -> Option<Entry> {
     let name = metadata.name.as_str();
     let params: Vec<String> = metadata.params_info.iter().filter_map(|p| param(p)).collect();
     let result = return_type(&metadata.return_type);
-    let object = metadata.params_info.iter().find(|p| p.contains("&mut")).and(params.first());
-    let object = object.and_then(|param| param.split_once(": ")).map(|(_, kind)| kind);
+    let object = object(metadata, &params);
     let (name, kind, signature) = match (name.strip_prefix("get$"), object) {
         (Some(property), Some(object)) => {
             (property, EntryKind::Property, format!("{object}.{property}{result}"))
@@ -217,13 +216,10 @@ mod tests {
         let entries = entries();
         let found = |name: &str| entries.iter().find(|entry| entry.name == name).unwrap();
         let backend = found("get_backend");
-        assert_eq!(
-            backend.signatures,
-            [
-                "get_backend(role_or_name: string) -> Backend",
-                "get_backend(role_or_name: string, options: map) -> Backend",
-            ]
-        );
+        assert_eq!(backend.signatures, [
+            "get_backend(role_or_name: string) -> Backend",
+            "get_backend(role_or_name: string, options: map) -> Backend",
+        ]);
         assert_eq!(found("complete").signatures[0], "Backend.complete(prompt: any value) -> Completion");
         assert_eq!(found("threshold").signatures, ["Rubric.threshold -> float"]);
         assert_eq!(found("count_words").namespace, "std/text");

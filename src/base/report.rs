@@ -64,8 +64,8 @@ fn whole(text: &str) -> Range<usize> {
     start..text.trim_end().len().max(start)
 }
 
-/// The bytes of the word at a column (1-based, in characters), or of the one character there; just
-/// behind the last character there is an empty place.
+/// The bytes of the word or quoted text at a column (1-based, in characters), or of the one character
+/// there; just behind the last character there is an empty place.
 fn word_at(text: &str, column: usize) -> Option<Range<usize>> {
     let skipped = column.checked_sub(1)?;
     if skipped == text.chars().count() {
@@ -73,9 +73,11 @@ fn word_at(text: &str, column: usize) -> Option<Range<usize>> {
     }
     let (start, first) = text.char_indices().nth(skipped)?;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let length = match is_word(first) {
-        true => text[start..].find(|c| !is_word(c)).unwrap_or(text.len() - start),
-        false => first.len_utf8(),
+    let rest = &text[start..];
+    let length = match first {
+        '"' | '`' => rest[1..].find(first).map_or(1, |end| end + 2),
+        _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+        _ => first.len_utf8(),
     };
     Some(start..start + length)
 }

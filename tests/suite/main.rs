@@ -1,6 +1,7 @@
 //! The integration tests, in one binary, since linking is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod check;
 mod cli;
 mod golden;
 mod golden_rhai;
