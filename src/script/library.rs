@@ -61,6 +61,16 @@ impl Library {
         self.units.read().ok()?.get(path).cloned()
     }
 
+    /// Whether a host function has this name.
+    pub fn is_host_name(&self, name: &str) -> bool {
+        self.host_names.iter().any(|host| host.name == name)
+    }
+
+    /// All units that are loaded.
+    pub fn units(&self) -> Vec<Arc<Unit>> {
+        self.units.read().map(|units| units.values().cloned().collect()).unwrap_or_default()
+    }
+
     /// The functions that scripts can call.
     pub fn signatures(&self, engine: &Engine) -> &Signatures {
         self.signatures.get_or_init(|| Signatures::of(engine))

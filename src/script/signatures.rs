@@ -95,6 +95,7 @@ pub fn it_takes(overloads: &[String]) -> String {
     lines.truncate(SHOWN);
     let more = if left_out == 0 { String::new() } else { format!("\nand {left_out} more") };
     match lines.as_slice() {
+        [] => "look it up: `fthost docs`".into(),
         [only] => format!("it is {only}"),
         lines => format!("it is one of\n{}{more}", lines.join("\n")),
     }

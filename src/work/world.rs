@@ -148,6 +148,11 @@ impl World {
         Ok(opened.checkpoint)
     }
 
+    /// Gives the checkpoints of this run free.
+    pub fn release_checkpoints(&self) {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Passes a result on; a failed write to disk stops the run, so that nothing more is paid for.
     pub fn stop_on_disk_error<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result
