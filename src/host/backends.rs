@@ -35,7 +35,7 @@ pub fn module() -> Module {
 pub struct Completion(Arc<Reply>);
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The backend of a role or of a name in `config/fthost.yaml`.
     ///

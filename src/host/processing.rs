@@ -36,7 +36,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Works on items in parallel, keeps each record, and goes on where an earlier run stopped.
     ///
@@ -102,7 +102,7 @@ mod functions {
     /// ```
     #[rhai_fn(get = "len", name = "len", pure)]
     pub fn lazy_len(items: &mut LazyItems) -> Dynamic {
-        items.len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
+        items.known_len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
     }
 }
 
