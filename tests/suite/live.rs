@@ -1,5 +1,7 @@
 //! The shipped pipeline against a model server, by configuration only: both wires, keys, faults.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::model_server::{Answer, ModelServer, Received};
@@ -36,6 +38,7 @@ fn is_judgement(request: &Received) -> bool {
 fn the_pipeline_runs_on_both_wires() {
     for (kind, path) in [("openai-chat", "/v1/chat/completions"), ("openai", "/v1/responses")] {
         let server = ModelServer::start();
+        server.set_latency(Duration::from_millis(20));
         let project = keyed(&server, kind);
         let ran = run_with_key(&project, &format!("{PIPELINE} {SMALL}")).exits(0);
         let requests = server.requests();

@@ -235,7 +235,7 @@ fn closures_see_imports_and_constants() {
     );
     project.write(
         "scripts/helper.rhai",
-        "const LIMIT = 3;\nfn twice(n) { inner(n) * 2 }\nfn inner(n) { n }\nfn adder(by) { |n| n + by }",
+        "export const LIMIT = 3;\nfn twice(n) { inner(n) * 2 }\nfn inner(n) { n }\nfn adder(by) { |n| n + by }",
     );
     project.main("").exits(0).prints("[[8, 2, 101, 3], [9, 4, 102, 3]]");
 }
