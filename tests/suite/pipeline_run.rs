@@ -195,13 +195,42 @@ fn redo_takes_ids_and_all() {
 }
 
 #[test]
+fn a_third_judge_is_one_line_of_configuration() {
+    let project = TestProject::shipped();
+    generate(&project, "").exits(0);
+    assess(&project, "").exits(0);
+    project.edit(
+        "config/fthost.yaml",
+        "[offline-strict, offline-lenient]",
+        "[offline-strict, offline-lenient, offline]",
+    );
+    assess(&project, "").exits(0).prints("stale 4 (backends changed)");
+    assess(&project, "--redo stale").exits(0);
+    let records = project.lines(ASSESSMENT);
+    assert_eq!(records.len(), 8);
+    assert!(records[4..].iter().all(|record| record["verdicts"].as_array().unwrap().len() == 3));
+}
+
+#[test]
+fn what_a_human_rejects_is_not_trained_on() {
+    let project = TestProject::shipped();
+    project.run(&format!("{PIPELINE} -s personas=6 -s turns=3")).exits(0);
+    let manifest = project.lines("data/processed/manifest.jsonl");
+    let id = manifest[0]["transcript"].as_str().unwrap();
+    project
+        .write("data/assessments/human.jsonl", &format!("{{\"id\": \"{id}\", \"verdict\": \"reject\"}}\n"));
+    project.run("run scripts/slice.rhai").exits(0).prints("rejected by a human");
+    assert!(!project.read("data/processed/manifest.jsonl").contains(id));
+}
+
+#[test]
 fn one_damaged_transcript_is_named_before_anything_is_judged() {
     let project = TestProject::shipped();
     generate(&project, "").exits(0);
     let (path, text) = project.files("data/raw/transcripts")[2].clone();
     project.write(&path, std::str::from_utf8(&text[..text.len() / 2]).unwrap());
-    let lines = text[..text.len() / 2].split(|byte| *byte == b'\n').count();
-    assess(&project, "").exits(2).says(&path).says(&format!("{lines}"));
+    let line = text[..text.len() / 2].split(|byte| *byte == b'\n').count();
+    assess(&project, "").exits(2).says(&format!("{path}:{line}:")).says("generate the transcript again");
     assert!(project.lines(ASSESSMENT).is_empty(), "nothing was judged");
 }
 
