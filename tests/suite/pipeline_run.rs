@@ -173,6 +173,20 @@ fn another_role_makes_conversations_stale() {
 }
 
 #[test]
+fn two_roles_that_change_places_make_conversations_stale() {
+    let project = TestProject::shipped();
+    let roles = |user_sim: &str, assistant: &str| {
+        let models = "a: {kind: offline, model: weak}, b: {kind: offline, model: strong}";
+        let roles = format!("user_sim: {user_sim}, assistant: {assistant}, judges: [a]");
+        project.write("config/fthost.yaml", &format!("backends: {{{models}}}\nroles: {{{roles}}}\n"));
+    };
+    roles("a", "b");
+    generate(&project, "").exits(0);
+    roles("b", "a");
+    generate(&project, "").exits(0).prints("stale 4 (backends changed)");
+}
+
+#[test]
 fn an_edited_criterion_makes_verdicts_stale() {
     let project = TestProject::shipped();
     generate(&project, "").exits(0);
