@@ -185,6 +185,22 @@ fn a_version_may_depend_on_the_item() {
     assert_eq!(project.lines("data/c.jsonl").len(), 3);
 }
 
+#[test]
+fn a_backend_got_inside_of_an_item_is_no_part_of_later_versions() {
+    let script = r#"
+        for name in ["one", "two"] {
+            process([#{id: "a"}], #{checkpoint: `data/${name}.jsonl`}, |item| {
+                #{said: get_backend("assistant").complete("Hello").content}
+            });
+        }
+    "#;
+    let project = TestProject::of(script);
+    project.main("").exits(0);
+    let ran = project.main("--json").exits(0);
+    let ends: Vec<Value> = ran.events().into_iter().filter(|e| e["event"] == "process").collect();
+    assert!(ends.len() == 2 && ends.iter().all(|end| end["summary"]["skipped"] == 1), "{ends:?}");
+}
+
 // Captures and nesting
 
 #[test]
