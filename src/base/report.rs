@@ -51,7 +51,7 @@ fn shown_place(place: &Place) -> Element<'_> {
     let snippet = Snippet::source(place.text.as_str()).line_start(place.line.max(1)).path(place.file.as_str());
     match span {
         Some(span) => snippet.annotation(AnnotationKind::Primary.span(span)).into(),
-        None => snippet.annotation(AnnotationKind::Primary.span(whole(&place.text))).into(),
+        None => snippet.annotation(AnnotationKind::Visible.span(whole(&place.text))).into(),
     }
 }
 

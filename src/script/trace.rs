@@ -139,9 +139,15 @@ pub fn thrown(value: Dynamic) -> Error {
         return Error::new(Kind::Script, value.to_string());
     };
     let text = |key: &str| map.get(key).map(ToString::to_string);
-    let kind = text("kind").and_then(|name| Kind::from_name(&name)).unwrap_or(Kind::Script);
     let message = text("message").unwrap_or_else(|| format!("{map:?}"));
-    Error::new(if kind.stops_the_run() { Kind::Script } else { kind }, message)
+    match text("kind") {
+        None => Error::new(Kind::Script, message),
+        // A script's own error never ends the run, whatever it calls itself.
+        Some(name) => match Kind::from_name(&name).filter(|kind| !kind.stops_the_run()) {
+            Some(kind) => Error::new(kind, message),
+            None => Error::new(Kind::Script, message).own_kind(name),
+        },
+    }
 }
 
 fn limit_error(error: &EvalAltResult) -> Option<Error> {

@@ -174,8 +174,9 @@ impl Check<'_> {
         if self.signatures.is_property(call.name()) && call.is_method {
             return error.hint(format!("`{0}` is a property: write `.{0}` without parentheses", call.name()));
         }
-        let own = self.names.functions.iter().map(|f| f.name.as_str());
-        let known = own.chain(self.signatures.names()).chain(names::keywords());
+        let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
+        known.extend(self.signatures.names());
+        known.extend(names::keywords());
         error.or_hint(did_you_mean(suggest::nearest(call.name(), known)))
     }
 

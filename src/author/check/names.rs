@@ -28,7 +28,7 @@ pub fn keyword(name: &str) -> Option<(usize, usize)> {
 }
 
 /// The engine's own words.
-pub fn keywords() -> impl Iterator<Item = &'static str> + Clone {
+pub fn keywords<'a>() -> impl Iterator<Item = &'a str> + Clone {
     KEYWORDS.iter().map(|(word, ..)| *word)
 }
 
