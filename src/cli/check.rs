@@ -20,23 +20,9 @@ pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
     } else {
         let root = session.world.project.root();
         let entries = args.scripts.iter().map(|named| project::entry_script(root, named));
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        named(&session, &entries)
+        check::entries(&session, &entries.collect::<Result<Vec<_>>>()?)
     };
     Ok(report(&findings, output))
-}
-
-/// A script that does not load is one finding; the others are checked all the same.
-fn named(session: &Session, entries: &[(String, String)]) -> Vec<Finding> {
-    let (mut findings, mut paths) = (Vec::new(), Vec::new());
-    for (path, text) in entries {
-        match session.load_entry(path, text) {
-            Ok(_) => paths.push(path.as_str()),
-            Err(error) => findings.push(Finding { severity: Severity::Error, error, code: "script" }),
-        }
-    }
-    findings.extend(check::scripts(session, &paths));
-    findings
 }
 
 fn unreadable(common: &Common, output: &Output, error: crate::base::Error) -> Result<u8> {
@@ -48,6 +34,12 @@ fn unreadable(common: &Common, output: &Output, error: crate::base::Error) -> Re
         false => faults.iter().for_each(|fault| output.error(fault)),
     }
     Ok(exit::MISTAKE)
+}
+
+/// Shows the errors among findings; whether there are any.
+pub fn show_errors(findings: &[Finding], output: &Output) -> bool {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| output.error(&finding.error)).count() > 0
 }
 
 /// Shows findings; the exit code says whether any is an error.

@@ -2,7 +2,8 @@
 
 use super::args::{Common, Eval};
 use super::output::Output;
-use super::{exit, project};
+use super::{check as findings_of, exit, project};
+use crate::author::check;
 use crate::base::Result;
 use crate::host::Session;
 use crate::script::values;
@@ -11,6 +12,10 @@ use crate::script::values;
 pub fn run(common: &Common, args: &Eval, output: &Output) -> Result<u8> {
     let session = Session::new(project::open_or_bare(common, output)?);
     let unit = session.load_expression(&args.expression)?;
+    let findings = check::scripts(&session, &[&unit.path]);
+    if findings_of::show_errors(&findings, output) {
+        return Ok(exit::MISTAKE);
+    }
     let value = session.eval(&unit)?;
     if args.json {
         output.result(&values::to_json(&value)?.to_string());

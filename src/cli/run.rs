@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::args::{Common, Run};
+use super::check::show_errors;
 use super::output::{Output, end_event};
 use super::{exit, project, signals, summary};
-use crate::author::check::{self, Severity};
+use crate::author::check;
 use crate::base::Result;
 use crate::host::Session;
 use crate::script::library::Unit;
@@ -26,9 +27,6 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let entries = args.scripts.iter().map(|named| project::entry_script(session.world.project.root(), named));
     let entries = entries.collect::<Result<Vec<_>>>()?;
     let Some(units) = load(&session, &entries, output) else { return Ok(exit::MISTAKE) };
-    if !is_sound(&session, &units, output) {
-        return Ok(exit::MISTAKE);
-    }
     session.world.settings.check_known(&settings_read(&session, &units))?;
     signals::listen(&session.world, output)?;
     let code = run_all(&session, &units, output);
@@ -47,24 +45,13 @@ fn options(args: &Run) -> RunOptions {
     }
 }
 
-/// A mistake anywhere, also in a branch that never runs, is told before the first call.
-fn is_sound(session: &Session, units: &[Arc<Unit>], output: &Output) -> bool {
-    let paths: Vec<&str> = units.iter().map(|unit| unit.path.as_str()).collect();
-    let findings = check::scripts(session, &paths);
-    let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
-    errors.iter().for_each(|finding| output.error(&finding.error));
-    if !errors.is_empty() {
-        output.remark("nothing was run");
-    }
-    errors.is_empty()
-}
-
-/// The entry scripts with all that they import; each that does not load is told.
+/// The loaded scripts; none when a mistake is anywhere, also in a branch that never runs.
 fn load(session: &Session, entries: &[(String, String)], output: &Output) -> Option<Vec<Arc<Unit>>> {
-    let load =
-        |(path, text): &(String, String)| session.load_entry(path, text).map_err(|e| output.error(&e)).ok();
-    let units: Vec<_> = entries.iter().filter_map(load).collect();
-    (units.len() == entries.len()).then_some(units)
+    if show_errors(&check::entries(session, entries), output) {
+        output.remark("nothing was run");
+        return None;
+    }
+    entries.iter().map(|(path, _)| session.engine.library().unit(path)).collect()
 }
 
 fn settings_read(session: &Session, units: &[Arc<Unit>]) -> Vec<String> {

@@ -32,7 +32,7 @@ mod functions {
     /// exchanges; `numbered`: number the turns; `empty`: what stands for no exchanges at all.
     ///
     /// ```rhai
-    /// format_history([["Hi", "Hello"]])   // -> "User: Hi\n\nAssistant: Hello"
+    /// format_history([["Hi", "Hello"]])   // -> "User: Hi\nAssistant: Hello"
     /// ```
     #[rhai_fn(return_raw)]
     pub fn format_history(exchanges: Array) -> ScriptResult<String> {

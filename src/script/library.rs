@@ -215,10 +215,10 @@ fn imports(unit: &Unit) -> Result<Vec<(String, Position)>> {
     let mut found = Vec::new();
     let mut fault = None;
     unit.ast.walk(&mut |path| {
-        if let Some(ASTNode::Stmt(Stmt::Import(import, position))) = path.last() {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last() {
             match import_of(&import.0) {
                 Ok(target) => found.push((target, import.0.position())),
-                Err(e) => fault = fault.take().or(Some(e.at(place_in(unit, *position)))),
+                Err(e) => fault = fault.take().or(Some(e.at(place_in(unit, import.0.position())))),
             }
         }
         true

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rhai::Engine;
 
 use super::values::friendly_type;
+use crate::base::suggest;
 
 /// One overload of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,13 @@ impl Signatures {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether some value has a property of this name: it is read without parentheses.
-    pub fn is_property(&self, name: &str) -> bool {
-        self.0.contains_key(&format!("get${name}"))
+    /// What to do about an unknown name, which may be one of `known`.
+    pub fn advice<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        if self.0.contains_key(&format!("get${name}")) {
+            return Some(format!("`{name}` is a property: write `.{name}` without parentheses"));
+        }
+        let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, here)| *here);
+        elsewhere.or_else(|| suggest::nearest(name, known)).map(|name| format!("did you mean `{name}`?"))
     }
 
     /// All names that a person could have meant (no operators, no getters).
@@ -50,6 +55,25 @@ impl Signatures {
         self.0.keys().map(String::as_str).filter(is_word)
     }
 }
+
+/// What other languages call it, and what it is called here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("append", "push"),
+    ("count", "len"),
+    ("has", "contains"),
+    ("includes", "contains"),
+    ("int", "to_int"),
+    ("length", "len"),
+    ("lower", "to_lower"),
+    ("println", "print"),
+    ("size", "len"),
+    ("str", "to_string"),
+    ("strip", "trim"),
+    ("toLowerCase", "to_lower"),
+    ("toUpperCase", "to_upper"),
+    ("typeof", "type_of"),
+    ("upper", "to_upper"),
+];
 
 /// The most overloads that an error lists.
 const SHOWN: usize = 6;
@@ -74,9 +98,18 @@ pub fn it_takes(overloads: &[String]) -> String {
 fn text_of(metadata: &rhai::FuncMetadata) -> String {
     let mut infos = metadata.params_info.iter().map(|p| p.as_str());
     let params: Vec<String> = infos.by_ref().filter_map(param).collect();
-    let shown = if params.is_empty() && metadata.num_params > 0 { vec!["..".into()] } else { params };
     let result = return_type(&metadata.return_type);
+    if let Some(object) = object(metadata, &params) {
+        return format!("{object}.{}({}){result}", metadata.name, params[1..].join(", "));
+    }
+    let shown = if params.is_empty() && metadata.num_params > 0 { vec!["..".into()] } else { params };
     format!("{}({}){result}", metadata.name, shown.join(", "))
+}
+
+/// The type of a method's object; `params` are its shown parameters.
+pub fn object<'a>(metadata: &rhai::FuncMetadata, params: &'a [String]) -> Option<&'a str> {
+    metadata.params_info.iter().find(|info| info.contains("&mut"))?;
+    params.first()?.split_once(": ").map(|(_, kind)| kind)
 }
 
 /// `text: &str` -> `text: string`; the call context is not a parameter that scripts see.

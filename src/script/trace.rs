@@ -28,6 +28,12 @@ pub fn parse_error(engine: &Engine, _library: &Library, path: &str, text: &str, 
     let (message, hint) = parse_message(engine, text, error.err_type());
     let position = error.position();
     let line = position.line().unwrap_or_else(|| text.lines().count().max(1));
+    if text.lines().skip(line - 1).all(|rest| rest.trim().is_empty())
+        && let Some(open) = never_closed(engine, text)
+    {
+        let place = Place::new(path, text, open.line().unwrap_or(1), open.position().unwrap_or(0));
+        return Error::new(Kind::Script, "this is never closed").hint(message).at(place);
+    }
     let place = Place::new(path, text, line, position.position().unwrap_or(0));
     Error::new(Kind::Script, message).or_hint(hint).at(place)
 }
@@ -49,7 +55,7 @@ impl Walk<'_> {
         let mut frames = error.get_trace().to_vec();
         if error.place().is_some() && !frames.iter().any(|f| Some(&f.place) == place.as_ref()) {
             // It happened in a closure that a host function called: that call is a step, too.
-            frames.extend(place.clone().map(|place| Frame { function: "closure".into(), place }));
+            frames.extend(place.clone().map(|place| Frame { function: word_at(&place), place }));
         }
         frames.append(&mut self.frames);
         if let Some(place) = place {
@@ -108,12 +114,19 @@ impl Walk<'_> {
         let overloads = signatures.overloads(name);
         if overloads.is_empty() {
             return Error::new(Kind::Script, format!("unknown function `{name}`"))
-                .or_hint(did_you_mean(suggest::nearest(name, signatures.names())));
+                .or_hint(signatures.advice(name, signatures.names()));
         }
         let arguments = argument_types(arguments.trim_end_matches(')'));
         let list: Vec<String> = overloads.iter().map(|s| s.text.clone()).collect();
         Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(&list))
     }
+}
+
+/// The word that stands at a place: the host function that was called there.
+fn word_at(place: &Place) -> String {
+    let rest = place.text.chars().skip(place.column.saturating_sub(1));
+    let word: String = rest.take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if word.is_empty() { "closure".into() } else { word }
 }
 
 /// "did you mean `x`?"
@@ -230,11 +243,27 @@ fn parse_message(engine: &Engine, text: &str, kind: &ParseErrorType) -> (String,
             let hint = "it is a reserved word: use another name, or x[\"...\"] for a map's key";
             (format!("`{word}` cannot be used here"), Some(hint.into()))
         }
+        ParseErrorType::BadInput(LexError::UnexpectedInput(found)) => {
+            (format!("`{found}` cannot stand here"), character_hint(found))
+        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            let hint = "end it with \" on the same line; a text of several lines stands between backticks: `...`";
+            ("this text has no end".into(), Some(hint.into()))
+        }
         ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, why)) if !why.is_empty() => {
             (format!("`{symbol}` is not understood: {}", lower_first(why)), None)
         }
         other => (lower_first(&plain_words(&other.to_string())), None),
     }
+}
+
+fn character_hint(found: &str) -> Option<String> {
+    let first = found.chars().next()?;
+    if "“”„‘’«»".contains(first) {
+        return Some("texts stand between straight quotes: \"...\"".into());
+    }
+    let hint = "names are made of the letters a to z, digits and _";
+    first.is_alphabetic().then(|| hint.into())
 }
 
 /// Why a variable is unknown: most often a top-level `let` read in a function, or a slip.
@@ -247,6 +276,21 @@ fn variable_hint(engine: &Engine, text: &str, name: &str) -> Option<String> {
         ));
     }
     did_you_mean(suggest::nearest(name, words.iter().map(|w| w.name.as_str()).filter(|word| *word != name)))
+}
+
+/// The innermost bracket that is still open where the text ends.
+fn never_closed(engine: &Engine, text: &str) -> Option<Position> {
+    let texts = [text];
+    let (tokens, _control) = engine.lex(&texts);
+    let mut open = Vec::new();
+    for (token, position) in tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_))) {
+        match token {
+            Token::LeftBrace | Token::MapStart | Token::LeftParen | Token::LeftBracket => open.push(position),
+            Token::RightBrace | Token::RightParen | Token::RightBracket => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 struct Word {

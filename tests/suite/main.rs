@@ -1,8 +1,17 @@
 //! The integration tests, in one binary, since linking is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod check;
+mod cli;
 mod docs;
 mod golden;
+mod golden_rhai;
+mod layers;
+mod live;
 mod llm;
 mod model_server;
+mod pipeline_run;
+mod process;
+mod reference;
 mod store;
+mod support;

@@ -11,7 +11,6 @@ use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
 use crate::script::library::{Library, Unit, place_in};
 use crate::script::signatures::Signatures;
-use crate::script::trace::did_you_mean;
 
 /// The functions whose first argument names a file that must be there before the run.
 const READERS: &[&str] = &["render", "load_rubric", "load_yaml", "load_schema"];
@@ -132,8 +131,9 @@ impl Check<'_> {
         let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
         if named.is_empty() {
             let known = functions.iter().map(|f| f.name.as_str());
-            let error = Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
-                .hint(suggest::hint(call.name(), known));
+            let error =
+                Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
+                    .hint(suggest::hint(call.name(), known));
             self.found("unknown-function", call.position, error);
         } else if named.iter().all(|f| f.params.len() != call.count()) {
             let shown = named.iter().map(|f| f.shown()).collect();
@@ -145,7 +145,7 @@ impl Check<'_> {
         let (name, count) = (call.name(), call.count());
         if let Some((least, most)) = names::keyword(name) {
             if !(least..=most).contains(&count) {
-                let message = format!("`{name}` does not take {}", arguments(call.expr.args.len()));
+                let message = format!("`{name}` cannot be called with {}", arguments(call.expr.args.len()));
                 self.found("wrong-argument-count", call.position, Error::new(Kind::Script, message));
             }
             return;
@@ -162,7 +162,11 @@ impl Check<'_> {
         }
         if own.is_empty() && overloads.is_empty() {
             let error = self.unknown(call);
-            return self.found(if call.is_method { "unknown-method" } else { "unknown-function" }, call.position, error);
+            return self.found(
+                if call.is_method { "unknown-method" } else { "unknown-function" },
+                call.position,
+                error,
+            );
         }
         let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
         self.found("wrong-argument-count", call.position, wrong_count(call, shown));
@@ -171,13 +175,13 @@ impl Check<'_> {
     fn unknown(&self, call: &Call) -> Error {
         let what = if call.is_method { "method" } else { "function" };
         let error = Error::new(Kind::Script, format!("unknown {what} `{}`", call.name()));
-        if self.signatures.is_property(call.name()) && call.is_method {
-            return error.hint(format!("`{0}` is a property: write `.{0}` without parentheses", call.name()));
+        if !call.is_method && self.names.variables.contains(call.name()) {
+            return error.hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
         }
         let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
         known.extend(self.signatures.names());
         known.extend(names::keywords());
-        error.or_hint(did_you_mean(suggest::nearest(call.name(), known)))
+        error.or_hint(self.signatures.advice(call.name(), known))
     }
 
     /// Unknown keys of a map that is written where options are expected.
@@ -209,7 +213,8 @@ impl Check<'_> {
         if let Err(error) = config.choices(name)
             && !is_kind
         {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("unknown-backend", call.expr.args[0].start_position(), error);
         }
     }
@@ -223,7 +228,8 @@ impl Check<'_> {
             return;
         }
         if let Err(error) = project.read_text(path) {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("missing-file", call.expr.args[0].start_position(), error);
         }
     }
@@ -232,7 +238,7 @@ impl Check<'_> {
 /// A call whose number of arguments no overload has.
 fn wrong_count(call: &Call, overloads: Vec<String>) -> Error {
     let given = arguments(call.expr.args.len());
-    Error::new(Kind::Script, format!("`{}` does not take {given}", call.name()))
+    Error::new(Kind::Script, format!("`{}` cannot be called with {given}", call.name()))
         .hint(crate::script::signatures::it_takes(&overloads))
 }
 

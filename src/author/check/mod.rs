@@ -39,6 +39,21 @@ impl Finding {
     }
 }
 
+/// The mistakes in entry scripts, given as path and text, and in every configuration file: what `run`
+/// must know before its first call.
+pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> {
+    let mut findings = files::check(&session.world.project);
+    let mut loaded = Vec::new();
+    for (path, text) in entries {
+        match session.load_entry(path, text) {
+            Ok(_) => loaded.push(path.as_str()),
+            Err(error) => findings.push(Finding::error("load", error)),
+        }
+    }
+    findings.extend(scripts(session, &loaded));
+    once_each(findings)
+}
+
 /// The mistakes in entry scripts (loaded or still to load) and in all that they import, each script once.
 pub fn scripts(session: &Session, entries: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -56,6 +56,8 @@ pub struct Names {
     pub functions: Vec<Defined>,
     /// Keys of maps in all that it reaches: `m.key(x)` calls a closure that a map holds.
     pub keys: BTreeSet<String>,
+    /// Variables and parameters of the unit: their names are no functions.
+    pub variables: BTreeSet<String>,
     imports: BTreeMap<String, Vec<String>>,
 }
 
@@ -70,20 +72,24 @@ impl Names {
                 functions.extend(typed_methods(&other));
             }
         }
-        Names { functions, keys, imports: aliases(unit) }
+        Names { functions, keys, variables: variables(unit), imports: aliases(unit) }
     }
 
     /// The unit behind `a::b`, if it is loaded.
     pub fn module(&self, library: &Library, path: &[&str]) -> Option<Arc<Unit>> {
         let (first, rest) = path.split_first()?;
-        // One alias for two files, in different blocks: which one holds here is not known.
-        let [file] = self.imports.get(*first)?.as_slice() else { return None };
-        let unit = library.unit(file)?;
-        match rest {
-            [] => Some(unit),
-            rest => Names { functions: Vec::new(), keys: BTreeSet::new(), imports: aliases(&unit) }.module(library, rest),
+        let mut unit = module_of(library, &self.imports, first)?;
+        for alias in rest {
+            unit = module_of(library, &aliases(&unit), alias)?;
         }
+        Some(unit)
     }
+}
+
+/// The unit behind an alias. One alias for two files, in different blocks: which one holds is not known.
+fn module_of(library: &Library, imports: &BTreeMap<String, Vec<String>>, alias: &str) -> Option<Arc<Unit>> {
+    let [file] = imports.get(alias)?.as_slice() else { return None };
+    library.unit(file)
 }
 
 /// The functions of a unit, without its closures.
@@ -94,7 +100,9 @@ pub fn defined(unit: &Unit) -> Vec<Defined> {
         params: f.params.iter().map(ToString::to_string).collect(),
         public: f.access == FnAccess::Public,
     };
-    functions.map(one).collect()
+    let mut all: Vec<Defined> = functions.map(one).collect();
+    all.sort_by(|a, b| (&a.name, a.params.len()).cmp(&(&b.name, b.params.len())));
+    all
 }
 
 /// Methods with a type are visible wherever their script is imported.
@@ -115,6 +123,20 @@ fn aliases(unit: &Unit) -> BTreeMap<String, Vec<String>> {
             if !files.contains(&file) {
                 files.push(file);
             }
+        }
+        true
+    });
+    found
+}
+
+fn variables(unit: &Unit) -> BTreeSet<String> {
+    let params = unit.ast.iter_functions().flat_map(|f| f.params);
+    let mut found: BTreeSet<String> = params.map(ToString::to_string).collect();
+    unit.ast.walk(&mut |path| {
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => drop(found.insert(variable.0.name.to_string())),
+            Some(ASTNode::Stmt(Stmt::For(each, _))) => drop(found.insert(each.0.name.to_string())),
+            _ => {}
         }
         true
     });

@@ -1,0 +1,406 @@
+//! `process` and `parallel_map` in scripts of their own: failures, resuming, what must come before any
+//! call, copies of captures, stops.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::model_server::{Answer, ModelServer};
+use crate::support::{TestProject, live_config, until};
+
+/// Three items into a checkpoint; `WORK` is what is done with `item`.
+const THREE: &str = r#"
+    let items = [#{id: "a"}, #{id: "b"}, #{id: "c"}];
+    process(items, #{checkpoint: "data/c.jsonl"}, |item| { WORK });
+"#;
+
+/// Twenty items that each ask the model once.
+const TWENTY: &str = r#"
+    let model = get_backend("assistant");
+    let items = [];
+    for i in 0..20 { items.push(#{id: `item_${i}`}); }
+    process(items, #{checkpoint: "data/c.jsonl", concurrency: 2}, |item| #{said: model.complete(item.id).content});
+"#;
+
+fn three(work: &str) -> String {
+    THREE.replace("WORK", work)
+}
+
+/// What a script printed as JSON in its last line.
+#[track_caller]
+fn printed(script: &str) -> Value {
+    let ran = TestProject::of(script).main("--json").exits(0);
+    let prints: Vec<Value> = ran.events().into_iter().filter(|e| e["event"] == "print").collect();
+    let last = prints.last().expect("a print");
+    serde_json::from_str(last["text"].as_str().unwrap()).unwrap()
+}
+
+// Failures
+
+#[test]
+fn a_failed_item_is_kept_apart_and_tried_again() {
+    let project = TestProject::of(&three(
+        "if item.id == \"b\" && !(\"calm.txt\" in list_files(\"*.txt\")) { throw \"it broke\" }\n #{ok: true}",
+    ));
+    project.main("").exits(1).says("it broke").says("b");
+    assert_eq!(project.ids("data/c.jsonl"), ["a", "c"]);
+    let failed = &project.lines("data/c.failed.jsonl")[0];
+    assert_eq!(
+        (&failed["id"], &failed["kind"], &failed["attempts"]),
+        (&json!("b"), &json!("script"), &json!(1))
+    );
+    assert!(failed["message"].as_str().unwrap().contains("it broke"), "{failed}");
+    assert!(failed["place"].as_str().unwrap().starts_with("scripts/main.rhai:3:"), "{failed}");
+    project.main("").exits(1);
+    assert_eq!(project.lines("data/c.failed.jsonl").len(), 1);
+    assert_eq!(project.lines("data/c.failed.jsonl")[0]["attempts"], 2);
+    project.write("calm.txt", "");
+    project.main("").exits(0);
+    assert_eq!(project.ids("data/c.jsonl"), ["a", "b", "c"]);
+    assert!(!project.exists("data/c.failed.jsonl"));
+}
+
+#[test]
+fn the_first_items_failing_alike_stop_the_run() {
+    let script = TWENTY.replace("#{said: model.complete(item.id).content}", "throw \"always\"");
+    let project = TestProject::of(&script);
+    project.main("--concurrency 1").exits(4).says("always");
+    assert_eq!(project.lines("data/c.failed.jsonl").len(), 5);
+    let script =
+        script.replace("throw \"always\"", "if item.id == \"item_0\" { #{} } else { throw \"often\" }");
+    let project = TestProject::of(&script);
+    project.main("--concurrency 1").exits(1);
+    assert_eq!(project.lines("data/c.failed.jsonl").len(), 19);
+}
+
+#[test]
+fn fail_fast_stops_at_the_first() {
+    let project = TestProject::of(&three("if item.id == \"b\" { throw \"no\" } #{}"));
+    project.main("--fail-fast --concurrency 1").exits(1);
+    assert_eq!(project.ids("data/c.jsonl"), ["a"]);
+    assert_eq!(project.ids("data/c.failed.jsonl"), ["b"]);
+}
+
+#[test]
+fn an_incomplete_record_is_kept_and_done_again() {
+    let project = TestProject::of(&three("#{complete: item.id != \"b\"}"));
+    project.main("").exits(0);
+    let before = project.lines("data/c.jsonl").len();
+    let ran = project.main("--json").exits(0);
+    let summary = ran.events().into_iter().find(|e| e["event"] == "process").unwrap()["summary"].clone();
+    assert_eq!([&summary["skipped"], &summary["incomplete"], &summary["completed"]], [2, 1, 0]);
+    assert_eq!(project.lines("data/c.jsonl").len(), before + 1);
+}
+
+#[test]
+fn an_endless_item_fails_alone() {
+    let project = TestProject::of(&three("if item.id == \"b\" { loop {} } #{}"));
+    let config = project.read("config/fthost.yaml");
+    project.write("config/fthost.yaml", &config.replace("operations: 50000000", "operations: 20000"));
+    project.main("").exits(1);
+    assert_eq!(project.ids("data/c.jsonl"), ["a", "c"]);
+    let failed = &project.lines("data/c.failed.jsonl")[0];
+    assert_eq!((&failed["id"], &failed["kind"]), (&json!("b"), &json!("limit")));
+}
+
+// Before any call
+
+#[test]
+fn mistakes_that_concern_all_items_are_told_before_any_call() {
+    let ask = "model.complete(item.id).content";
+    let mistakes = [
+        ("[#{id: \"a\"}, #{id: \"b\"}, #{id: \"a\"}]", "", "`a`"),
+        ("[#{id: \"a\"}, #{name: \"b\"}]", "", "no `id`"),
+        ("[#{id: \"a\"}, #{id: 7}]", "", "not a string"),
+        ("[#{id: \"a\"}, \"b\"]", "", "not a map"),
+        ("[#{id: \"a\"}]", "random.random();", "random generator"),
+    ];
+    for (items, more, words) in mistakes {
+        let server = ModelServer::start();
+        let script = format!(
+            "let model = get_backend(\"assistant\");\nlet random = rng(\"x\");\n\
+             process({items}, #{{checkpoint: \"data/c.jsonl\"}}, |item| {{ {more} #{{said: {ask}}} }});"
+        );
+        let project = TestProject::live(&server, &script);
+        project.main("").exits(2).says(words).says("scripts/main.rhai");
+        assert_eq!(server.requests().len(), 0, "{words}");
+        assert!(project.lines("data/c.jsonl").is_empty());
+    }
+}
+
+#[test]
+fn a_result_that_is_no_record_ends_the_job() {
+    for (work, words) in [("#{id: \"other\"}", "other"), ("42", "42"), ("()", "no record")] {
+        let project = TestProject::of(&three(work));
+        project.main("--concurrency 1").exits(2).says(words).says("`process`");
+        assert!(project.lines("data/c.jsonl").is_empty());
+    }
+}
+
+#[test]
+fn unknown_options_are_mistakes() {
+    let script = three("#{}").replace("checkpoint:", "chekpoint:");
+    TestProject::of(&script).main("").exits(2).says("chekpoint").says("checkpoint");
+}
+
+// Versions
+
+#[test]
+fn a_version_may_depend_on_the_item() {
+    let script = |c: &str| {
+        format!(
+            "process([#{{id: \"a\"}}, #{{id: \"b\"}}], #{{checkpoint: \"data/c.jsonl\", version: |item| read_text(`${{item.id}}.txt`)}}, |item| #{{}});{c}"
+        )
+    };
+    let project = TestProject::of(&script(""));
+    project.write("a.txt", "1");
+    project.write("b.txt", "1");
+    project.main("").exits(0);
+    project.write("a.txt", "2");
+    let ran = project.main("--json").exits(0);
+    let summary = ran.events().into_iter().find(|e| e["event"] == "process").unwrap()["summary"].clone();
+    assert_eq!((&summary["stale"], &summary["skipped"]), (&json!(1), &json!(1)));
+    assert_eq!(summary["stale_because"], json!({"version": 1}));
+    project.main("--redo stale").exits(0);
+    assert_eq!(project.lines("data/c.jsonl").len(), 3);
+}
+
+// Captures and nesting
+
+#[test]
+fn captures_are_copies() {
+    let script = r#"
+        let seen = ["start"];
+        let map = #{n: 0};
+        let lengths = parallel_map([1, 2, 3, 4], |n| { seen.push(n); map.n += n; [seen.len(), map.n] });
+        print(to_json([lengths, seen, map.n]));
+    "#;
+    assert_eq!(printed(&json_printing(script)), json!([[[2, 1], [2, 2], [2, 3], [2, 4]], ["start"], 0]));
+}
+
+#[test]
+fn a_worker_does_not_change_the_items_of_its_caller() {
+    let script = r#"
+        let items = [#{id: "a", n: 1}, #{id: "b", n: 2}];
+        process(items, #{checkpoint: "data/c.jsonl"}, |item| { item.n += 10; items.push(1); #{n: item.n, all: items.len()} });
+        let results = load_checkpoint_results("data/c.jsonl");
+        print(to_json([results.a.n, results.b.n, results.a.all, items.len(), items[0].n]));
+    "#;
+    assert_eq!(printed(&json_printing(script)), json!([11, 12, 3, 2, 1]));
+}
+
+/// `to_json` of maps is Rhai's own; of arrays this prints it as one, too.
+fn json_printing(script: &str) -> String {
+    script.replace("print(to_json([", "print(([").replace("]));", "]).to_string());")
+}
+
+#[test]
+fn parallel_map_nests_and_keeps_the_order() {
+    let script = r#"
+        process([#{id: "a"}, #{id: "b"}], #{checkpoint: "data/c.jsonl"}, |item| {
+            #{rows: parallel_map([1, 2, 3], |n| parallel_map([10, 20], |m| `${item.id}${n * m}`))}
+        });
+        print(load_checkpoint_results("data/c.jsonl").b.to_json());
+    "#;
+    assert_eq!(printed(script)["rows"], json!([["b10", "b20"], ["b20", "b40"], ["b30", "b60"]]));
+}
+
+#[test]
+fn parallel_map_throws_the_first_error_after_all_have_ended() {
+    let script = r#"
+        let caught = "";
+        try {
+            parallel_map([0, 1, 2, 3], |n| {
+                append_checkpoint("data/seen.jsonl", #{id: `n${n}`});
+                if n == 1 || n == 3 { throw `error ${n}` }
+            });
+        } catch (e) { caught = `${e}`; }
+        print([load_checkpoint("data/seen.jsonl").len, caught].to_string());
+    "#;
+    let printed = printed(script);
+    assert_eq!(printed[0], 4);
+    assert!(printed[1].as_str().unwrap().contains("error 1"), "{printed}");
+}
+
+#[test]
+fn closures_see_imports_and_constants() {
+    let project = TestProject::of(
+        r#"
+        import "helper" as helper;
+        const LIMIT = 7;
+        fn own(n) { n + global::LIMIT }
+        let made = helper::adder(100);
+        print(parallel_map([1, 2], |n| [own(n), helper::twice(n), made.call(n), helper::LIMIT]));
+        "#,
+    );
+    project.write(
+        "scripts/helper.rhai",
+        "const LIMIT = 3;\nfn twice(n) { inner(n) * 2 }\nfn inner(n) { n }\nfn adder(by) { |n| n + by }",
+    );
+    project.main("").exits(0).prints("[[8, 2, 101, 3], [9, 4, 102, 3]]");
+}
+
+// Errors that scripts may and may not catch
+
+#[test]
+fn a_script_catches_a_refusal_by_its_kind() {
+    let server = ModelServer::start();
+    server.push_reply(Answer::Refusal("I will not".into()));
+    let script =
+        "try { get_backend(\"assistant\").complete(\"x\"); } catch (e) { print(`${e.kind}: ${e.raw}`); }";
+    TestProject::live(&server, script).main("").exits(0).prints("refusal: I will not");
+}
+
+#[test]
+fn a_dead_backend_is_not_caught() {
+    let server = ModelServer::start();
+    server.set_rule(|_| Answer::error(401, "bad key", "invalid_api_key"));
+    let script = three("try { get_backend(\"assistant\").complete(\"x\"); } catch { print(\"caught\") } #{}");
+    let project = TestProject::live(&server, &script);
+    let ran = project.main("--concurrency 1").exits(4);
+    assert!(!ran.out.contains("caught"));
+    assert_eq!(server.requests().len(), 1, "no further call");
+    assert!(project.lines("data/c.jsonl").is_empty() && project.lines("data/c.failed.jsonl").is_empty());
+}
+
+// Backends that are scripts
+
+const STUB: &str = "backends:\n  stub: {kind: script, file: scripts/stub.rhai}\nroles: {assistant: stub}\n";
+
+#[test]
+fn a_script_can_be_a_backend() {
+    let main = r#"
+        let model = get_backend("assistant");
+        print(model.complete("hi", #{system: "s", max_tokens: 3}).content);
+        print(model.complete_structured("x", #{type: "object", properties: #{a: #{type: "string"}}, required: ["a"]}).a);
+    "#;
+    let project = TestProject::of_config(main, STUB);
+    project.write(
+        "scripts/stub.rhai",
+        "fn complete(request) { `${request.role}/${request.system}/${request.messages[0].content}` }\n\
+         fn complete_structured(request, schema) { #{a: schema.required[0] + \"!\"} }",
+    );
+    project.main("").exits(0).prints("assistant/s/hi\na!\n");
+}
+
+#[test]
+fn a_backend_that_is_a_script_may_not_use_another() {
+    let project = TestProject::of_config("get_backend(\"assistant\").complete(\"x\");", STUB);
+    project.write(
+        "scripts/stub.rhai",
+        "fn complete(request) { get_backend(\"assistant\").complete(\"y\").content }",
+    );
+    project.main("").exits(2).says("another backend").says("scripts/stub.rhai:1");
+    project.write("scripts/stub.rhai", "fn answer(request) { \"\" }");
+    project.main("").exits(2).says("scripts/stub.rhai").says("complete");
+}
+
+// Checkpoints
+
+#[test]
+fn a_torn_last_line_is_mended() {
+    let project = TestProject::of(&three("#{n: 1}"));
+    project.main("").exits(0);
+    let whole = project.read("data/c.jsonl");
+    project.write("data/c.jsonl", &whole[..whole.len() - 9]);
+    project.main("").exits(0).says("torn");
+    assert_eq!(project.ids("data/c.jsonl"), ["a", "b", "c"]);
+    let torn = project.read("data/c.jsonl.torn");
+    assert!(whole.contains(torn.trim_end()) && torn.len() > 5, "{torn}");
+}
+
+#[test]
+fn damage_in_the_middle_stops_the_run() {
+    let project = TestProject::of(&three("#{n: 1}"));
+    project.main("").exits(0);
+    let mut lines: Vec<String> = project.read("data/c.jsonl").lines().map(str::to_string).collect();
+    lines[1].truncate(12);
+    let damaged = lines.join("\n") + "\n";
+    project.write("data/c.jsonl", &damaged);
+    project.main("").exits(2).says("data/c.jsonl").says("2");
+    assert_eq!(project.read("data/c.jsonl"), damaged);
+}
+
+#[test]
+fn a_checkpoint_belongs_to_one_run() {
+    let server = ModelServer::start();
+    server.set_rule(|_| Answer::Hang);
+    let project = TestProject::live(&server, TWENTY);
+    let first = project.start("run scripts/main.rhai");
+    until("the first call", || !server.requests().is_empty());
+    let asked = server.requests().len();
+    project.main("").exits(75).says(&format!("process {}", first.pid())).says("data/c.jsonl");
+    assert!(server.requests().len() <= asked.max(2), "the second run asked nothing");
+    first.signal("KILL");
+    first.wait();
+    server.set_rule(|_| Answer::Usual);
+    project.main("").exits(0);
+}
+
+// Signals
+
+#[test]
+fn a_signal_saves_what_is_done_and_the_next_run_goes_on() {
+    for signal in ["INT", "TERM"] {
+        let server = ModelServer::start();
+        server.set_latency(Duration::from_millis(150));
+        let project = TestProject::live(&server, TWENTY);
+        let run = project.start("run scripts/main.rhai");
+        until("a few calls", || server.requests().len() >= 5);
+        run.signal(signal);
+        run.wait().exits(130).says("interrupted");
+        let (asked, done) = (server.requests().len(), project.ids("data/c.jsonl").len());
+        assert!(asked < 12, "{asked} were asked");
+        assert_eq!(done, asked, "every reply that was on its way is saved");
+        assert!(project.lines("data/c.failed.jsonl").is_empty(), "what was not begun has not failed");
+        server.set_latency(Duration::ZERO);
+        project.main("").exits(0);
+        assert_eq!(project.ids("data/c.jsonl").len(), 20);
+        assert_eq!(server.requests().len(), 20, "nothing was asked twice");
+    }
+}
+
+#[test]
+fn an_interruption_is_not_caught() {
+    let server = ModelServer::start();
+    let script = "loop { try { get_backend(\"assistant\").complete(\"x\"); } catch { print(\"caught\"); } }";
+    let project = TestProject::live(&server, script);
+    let run = project.start("run scripts/main.rhai");
+    until("the first call", || !server.requests().is_empty());
+    run.signal("INT");
+    let ran = run.wait().exits(130);
+    assert!(!ran.out.contains("caught"));
+}
+
+#[test]
+fn a_second_signal_leaves_at_once() {
+    let server = ModelServer::start();
+    server.set_rule(|_| Answer::Hang);
+    let project = TestProject::live(&server, TWENTY);
+    let run = project.start("run scripts/main.rhai");
+    until("the first call", || !server.requests().is_empty());
+    run.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    let second = Instant::now();
+    run.signal("INT");
+    run.wait().exits(130);
+    assert!(second.elapsed() < Duration::from_secs(5), "{:?}", second.elapsed());
+    assert!(project.lines("data/c.failed.jsonl").is_empty(), "what was interrupted has not failed");
+}
+
+// The disk
+
+#[test]
+fn a_failed_write_stops_paid_calls() {
+    let server = ModelServer::start();
+    let script = TWENTY.replace(
+        "#{said: model.complete(item.id).content}",
+        "{ let said = model.complete(item.id).content; write_text(\"data/out/x.txt\", said); #{} }",
+    );
+    let project =
+        TestProject::of_config(&script, &live_config("openai-chat", &server.url(), "api_key_env: null"));
+    project.write("data/out", "a file in the way");
+    project.main("--concurrency 1").exits(4).says("data/out");
+    assert_eq!(server.requests().len(), 1, "after the first failed write no further call is paid for");
+    assert!(project.lines("data/c.jsonl").is_empty() && project.lines("data/c.failed.jsonl").is_empty());
+}
