@@ -74,7 +74,9 @@ fn prepare(project: &Path, port: u16) -> Result<(), Box<dyn Error>> {
 fn generate(project: &Path) -> Result<(), Box<dyn Error>> {
     let mut command = fthost(project);
     command.args(["--quiet", "run", "scripts/generate.rhai"]);
-    for setting in [format!("personas={PERSONAS}"), format!("turns={TURNS}"), format!("concurrency={AT_A_TIME}")] {
+    for setting in
+        [format!("personas={PERSONAS}"), format!("turns={TURNS}"), format!("concurrency={AT_A_TIME}")]
+    {
         command.args(["-s", &setting]);
     }
     succeed(&mut command)
@@ -111,8 +113,10 @@ fn answer_all(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", ANSWER.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        ANSWER.len()
+    );
     while let Some(length) = body_length(&mut reader)? {
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
