@@ -148,7 +148,8 @@ impl World {
         Ok(opened.checkpoint)
     }
 
-    /// Gives the checkpoints of this run free.
+    /// Gives the run's checkpoints back. The world itself lives as long as the process: the openers of
+    /// script backends hold it.
     pub fn release_checkpoints(&self) {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -3,6 +3,7 @@
 
 mod check;
 mod cli;
+mod docs;
 mod golden;
 mod golden_rhai;
 mod layers;
