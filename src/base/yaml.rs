@@ -119,8 +119,11 @@ enum Open {
     Mapping { path: String, key: Option<String> },
 }
 
+/// Path to line and column.
+type Places = HashMap<String, (usize, usize)>;
+
 /// Where each value stands, by the events of a YAML parser.
-fn index(text: &str) -> HashMap<String, (usize, usize)> {
+fn index(text: &str) -> Places {
     walk(text).0
 }
 
@@ -129,7 +132,8 @@ fn first_repeated(text: &str) -> Option<(usize, usize)> {
     walk(text).1
 }
 
-fn walk(text: &str) -> (HashMap<String, (usize, usize)>, Option<(usize, usize)>) {
+/// All places, and that of the first key that is there twice.
+fn walk(text: &str) -> (Places, Option<(usize, usize)>) {
     let mut places = HashMap::new();
     let mut repeated = None;
     let mut stack: Vec<Open> = Vec::new();
