@@ -5,12 +5,14 @@ use std::sync::Arc;
 use rhai::Dynamic;
 
 use super::{embedded, local, table};
+use crate::base::config::Params;
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
+use crate::script::calls::named_in_calls;
 use crate::script::context::Run;
 use crate::script::library::{HostName, Library, Loader, Unit, unknown_std_module};
 use crate::script::{Ctx, ScriptEngine, engine, values};
-use crate::work::{Scope, World};
+use crate::work::{Scope, World, backends};
 
 /// What `eval` calls its text in errors.
 const EXPRESSION: &str = "(expression)";
@@ -57,8 +59,18 @@ impl Session {
     pub fn run(&self, unit: &Unit) -> Result<()> {
         let code_hash = self.engine.library().code_hash(self.engine.engine(), &unit.path);
         let run = Run { entry: unit.path.clone(), code_hash, ..Run::default() };
+        self.named_backends(&unit.path).into_iter().for_each(|identity| run.note_identity(identity));
         let ctx = Ctx { run: Arc::new(run), ..self.root.clone() };
         engine::on_script_thread(|| self.engine.run(unit, &ctx))
+    }
+
+    /// The identities of the backends that a script names in plain words, also inside of items. One that
+    /// cannot be opened is told when the script gets it.
+    fn named_backends(&self, path: &str) -> Vec<String> {
+        let units = self.engine.library().reachable(path);
+        let names = named_in_calls(&units, &["get_backend", "get_backends"]);
+        let open = |name: &String| backends::get(&self.world, name, None, Params::default()).ok();
+        names.iter().filter_map(open).flatten().map(|backend| backend.identity()).collect()
     }
 
     /// Loads an expression or a few statements for `eval`.

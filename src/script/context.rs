@@ -31,8 +31,8 @@ pub struct Run {
     pub entry: String,
     /// Hash of its code and of the project modules that it imports, comments aside.
     pub code_hash: String,
-    /// Identity of every backend that it got outside of items: part of its records' version. What items
-    /// get would depend on which of them ran.
+    /// Identity of every backend that it names, or got outside of items: part of its records' version. What
+    /// items get by names that they make up would depend on which of them ran.
     pub backends: Mutex<BTreeSet<String>>,
     /// Whether a backend that it got is a script.
     pub offline: AtomicBool,
@@ -45,11 +45,16 @@ impl Run {
     pub fn note_backend(&self, identity: String, is_script: bool, in_item: bool) {
         self.offline.fetch_or(is_script, Ordering::Relaxed);
         if !in_item {
-            self.backends.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
+            self.note_identity(identity);
         }
     }
 
-    /// The identities of all backends that it got so far, outside of items.
+    /// Notes a backend that the script names, whether it comes to get it or not.
+    pub fn note_identity(&self, identity: String) {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
+    }
+
+    /// The identities of these backends, so far.
     pub fn backend_identities(&self) -> String {
         let backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
         backends.iter().map(String::as_str).collect::<Vec<_>>().join("\n")

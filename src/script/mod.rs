@@ -1,6 +1,7 @@
 //! The script engine: one Rhai engine with limits, modules contained in the project, closures that
 //! run on other threads, and errors that say where. Nothing below this layer knows Rhai.
 
+pub mod calls;
 pub mod closure;
 pub mod context;
 pub mod engine;

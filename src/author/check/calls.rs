@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{Expr, Position};
 
 use super::names::{self, Defined, Names};
 use super::{Finding, Severity};
 use crate::base::config::KINDS;
 use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
+use crate::script::calls::{Call, for_each_call, named_in_calls};
 use crate::script::library::{Library, Unit, place_in};
 use crate::script::signatures::Signatures;
 
@@ -29,73 +30,7 @@ pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
 
 /// The keys of all `setting(...)` calls in these units: what `-s` may set.
 pub fn settings_read(units: &[Arc<Unit>]) -> Vec<String> {
-    let mut keys = Vec::new();
-    for unit in units {
-        for_each_call(unit, &mut |call| {
-            if call.is("setting")
-                && let Some(key) = call.text(0)
-            {
-                keys.push(key.to_string());
-            }
-        });
-    }
-    keys.sort();
-    keys.dedup();
-    keys
-}
-
-/// One call in a script.
-struct Call<'a> {
-    expr: &'a FnCallExpr,
-    position: Position,
-    /// `x.name(...)`: the object counts as the first argument.
-    is_method: bool,
-}
-
-impl<'a> Call<'a> {
-    fn name(&self) -> &'a str {
-        &self.expr.name
-    }
-
-    /// A plain call of this name.
-    fn is(&self, name: &str) -> bool {
-        self.name() == name && self.expr.namespace.is_empty()
-    }
-
-    /// How many arguments a native function would get.
-    fn count(&self) -> usize {
-        self.expr.args.len() + usize::from(self.is_method)
-    }
-
-    /// An argument, a method's object being the first (and not known here).
-    fn argument(&self, index: usize) -> Option<&'a Expr> {
-        self.expr.args.get(index.checked_sub(usize::from(self.is_method))?)
-    }
-
-    /// An argument that is a plain text.
-    fn text(&self, index: usize) -> Option<&'a str> {
-        match self.argument(index)? {
-            Expr::StringConstant(text, _) => Some(text),
-            _ => None,
-        }
-    }
-}
-
-fn for_each_call(unit: &Unit, each: &mut dyn FnMut(Call)) {
-    unit.ast.walk(&mut |path| {
-        let (expr, position, is_method) = match path.last() {
-            Some(ASTNode::Stmt(Stmt::FnCall(expr, position))) => (expr, *position, false),
-            Some(ASTNode::Expr(Expr::FnCall(expr, position))) => (expr, *position, false),
-            Some(ASTNode::Expr(Expr::MethodCall(expr, position))) => (expr, *position, true),
-            _ => return true,
-        };
-        // Operators, ranges and closures are calls, too.
-        let is_word = expr.name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        if !expr.is_operator_call() && is_word && !expr.name.contains('$') {
-            each(Call { expr, position, is_method });
-        }
-        true
-    });
+    named_in_calls(units, &["setting"])
 }
 
 struct Check<'a> {
