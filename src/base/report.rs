@@ -146,6 +146,6 @@ mod tests {
             assert!(!warning(&error, false).contains('\u{1b}'));
         }
         assert_report(&at("let x", 0), "error: no\n --> a.rhai:3\n  |\n3 | let x\n  |\n");
-        assert_report(&Error::new(Kind::Usage, "no").hint("yes"), "error: no\n  |\n  = help: yes\n");
+        assert_report(&Error::new(Kind::Usage, "no").hint("yes"), "error: no\n |\n = help: yes\n");
     }
 }

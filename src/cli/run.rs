@@ -30,6 +30,7 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     session.world.settings.check_known(&settings_read(&session, &units))?;
     signals::listen(&session.world, output)?;
     let code = run_all(&session, &units, output);
+    session.world.release_checkpoints();
     let seconds = started.elapsed().as_secs_f64();
     output.machine(&end_event(code, seconds, summary::backends_json(&session.world)));
     summary::totals(&session.world, seconds, output);

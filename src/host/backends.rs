@@ -35,7 +35,7 @@ pub fn module() -> Module {
 pub struct Completion(Arc<Reply>);
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The backend of a role or of a name in `config/fthost.yaml`.
     ///
@@ -209,7 +209,8 @@ fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Ba
     let options = Options::of("get_backend", options)?;
     let model = options.text("model")?;
     let all = backends::get(&ctx.world, name, model.as_deref(), options.params()?)?;
-    all.iter().for_each(|backend| ctx.run.note_backend(backend.identity(), backend.is_script()));
+    let in_item = ctx.scope.item.is_some();
+    all.iter().for_each(|backend| ctx.run.note_backend(backend.identity(), backend.is_script(), in_item));
     Ok(all)
 }
 

@@ -20,7 +20,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Opens a checkpoint: `id in checkpoint`, `checkpoint.len`, `checkpoint.ids`.
     ///

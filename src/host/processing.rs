@@ -36,7 +36,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Works on items in parallel, keeps each record, and goes on where an earlier run stopped.
     ///
@@ -46,7 +46,7 @@ mod functions {
     /// next time; the others go on. A record with `complete: false` is kept, and tried again, too.
     ///
     /// Items whose record is there are skipped, unless something that it depends on has changed (the
-    /// item, a backend, the code, `version`): then it is stale, counted as such, and redone by `--redo stale`.
+    /// item, a backend got before, the code, `version`): then it is stale, counted as such, and redone by `--redo stale`.
     ///
     /// Options: `checkpoint` (path below data/), `concurrency` (items at a time, default 16),
     /// `version` (a value, or a closure `|item| value`, of what else the records depend on), `job` (a name).
@@ -102,7 +102,7 @@ mod functions {
     /// ```
     #[rhai_fn(get = "len", name = "len", pure)]
     pub fn lazy_len(items: &mut LazyItems) -> Dynamic {
-        items.len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
+        items.known_len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
     }
 }
 

@@ -39,7 +39,7 @@ impl LazyItems {
     }
 
     /// How many there are, when that is known without reading them.
-    pub fn len(&self) -> Option<usize> {
+    pub fn known_len(&self) -> Option<usize> {
         match &self.source {
             Source::Transcripts(paths) => Some(paths.len()),
             Source::Lines(_) => None,

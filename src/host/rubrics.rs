@@ -25,7 +25,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Reads a rubric (YAML). Its parts: `.criteria .ids .weights .gates .threshold .hash .schema .categories`,
     /// `.without(ids)`, `.only(ids)`.

@@ -29,7 +29,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The mean over the criteria that have an answer: YES 1; NO and ERROR 0; NA is left out, or 0 where it
     /// is among `na_invalid`. 1.0 when there is nothing to average.

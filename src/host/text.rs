@@ -24,7 +24,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The exchanges so far as a text.
     ///

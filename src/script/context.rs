@@ -1,7 +1,8 @@
 //! What a host function needs to know of its caller: it travels in the call context's tag, through
 //! modules, closures and threads, with no global state.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::NativeCallContext;
@@ -30,27 +31,33 @@ pub struct Run {
     pub entry: String,
     /// Hash of its code and of the project modules that it imports, comments aside.
     pub code_hash: String,
-    /// Identity of every backend that it got (part of its records' version), and whether a script answers.
-    pub backends: Mutex<BTreeMap<String, bool>>,
+    /// Identity of every backend that it got outside of items: part of its records' version. What items
+    /// get would depend on which of them ran.
+    pub backends: Mutex<BTreeSet<String>>,
+    /// Whether a backend that it got is a script.
+    pub offline: AtomicBool,
     /// A script backend runs here, and so no other may be called.
     pub is_backend: bool,
 }
 
 impl Run {
-    /// Notes a backend that the script got.
-    pub fn note_backend(&self, identity: String, is_script: bool) {
-        self.backends.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, is_script);
+    /// Notes a backend that the script got, inside of an item or not.
+    pub fn note_backend(&self, identity: String, is_script: bool, in_item: bool) {
+        self.offline.fetch_or(is_script, Ordering::Relaxed);
+        if !in_item {
+            self.backends.lock().unwrap_or_else(PoisonError::into_inner).insert(identity);
+        }
     }
 
-    /// The identities of all backends that it got so far.
+    /// The identities of all backends that it got so far, outside of items.
     pub fn backend_identities(&self) -> String {
         let backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
-        backends.keys().map(String::as_str).collect::<Vec<_>>().join("\n")
+        backends.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
     /// Whether a script stands in for a model: what is made then is no training data.
     pub fn is_offline(&self) -> bool {
-        self.backends.lock().unwrap_or_else(PoisonError::into_inner).values().any(|is_script| *is_script)
+        self.offline.load(Ordering::Relaxed)
     }
 }
 

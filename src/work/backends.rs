@@ -97,7 +97,8 @@ impl Backend {
         matches!(self.line, Line::Local(_))
     }
 
-    /// What makes its replies what they are: part of the version of every record made with it.
+    /// What makes its replies what they are, and what it was asked for as: part of the version of every
+    /// record made with it. Two roles that change places change the records.
     pub fn identity(&self) -> String {
         let [kind, model, origin] = match &self.line {
             Line::Remote(backend) => {
@@ -106,7 +107,7 @@ impl Backend {
             }
             Line::Local(local) => [local.kind.clone(), local.model.clone(), local.origin.clone()],
         };
-        json!([kind, model, origin, self.params]).to_string()
+        json!([self.role, kind, model, origin, self.params]).to_string()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The heart: items worked on in parallel, each record durable before it counts, failures kept
 //! apart, and the whole resumable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ struct Tally {
     completed: usize,
     incomplete: usize,
     failures: Vec<Error>,
-    failed_ids: Vec<String>,
+    failed_ids: HashSet<String>,
     by_kind: BTreeMap<String, usize>,
 }
 
@@ -214,7 +214,7 @@ impl<'a, T: Send> Shift<'a, T> {
         let mut tally = self.tally();
         *tally.by_kind.entry(error.kind_name().to_string()).or_default() += 1;
         tally.failures.push(error.clone());
-        tally.failed_ids.push(id.into());
+        tally.failed_ids.insert(id.into());
         let first = tally.completed + tally.incomplete == 0 && tally.failures.len() == ALIKE;
         let repeats = first && alike(&tally.failures);
         drop(tally);
@@ -250,9 +250,8 @@ impl<'a, T: Send> Shift<'a, T> {
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Some(failed), Some(checkpoint)) = (&self.files.failed, &self.files.checkpoint) {
             let project = &self.world.project;
-            failed.settle(project, |id| {
-                tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id)
-            })?;
+            failed
+                .settle(project, |id| tally.failed_ids.contains(id) || !checkpoint.contains_complete(id))?;
         }
         self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(tally), Err)
     }

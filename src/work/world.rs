@@ -148,6 +148,12 @@ impl World {
         Ok(opened.checkpoint)
     }
 
+    /// Gives the run's checkpoints back. The world itself lives as long as the process: the openers of
+    /// script backends hold it.
+    pub fn release_checkpoints(&self) {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Passes a result on; a failed write to disk stops the run, so that nothing more is paid for.
     pub fn stop_on_disk_error<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result

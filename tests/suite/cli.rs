@@ -73,6 +73,10 @@ fn settings_take_the_type_of_their_default() {
     let project = TestProject::of(script);
     assert!(project.main("-s turns=3 -s personas=7").exits(0).out.starts_with("4\n7\n"));
     assert!(project.main("").exits(0).out.starts_with("13\nx\n"));
+    let typed = TestProject::of("print([setting(\"x\", 0.5) * 2, setting(\"on\", false)].to_string());");
+    typed.main("-s x=2 -s on=true").exits(0).prints("[4.0, true]");
+    typed.main("-s x=wide").exits(2).says("a number");
+    typed.main("-s on=maybe").exits(2).says("true or false");
     project.main("-s turns=many").exits(2).says("turns").says("whole number");
     project.main("-s trun=3").exits(2).says("`trun`").says("turns");
     project.main("-s turns").exits(2).says("key=value");
@@ -148,4 +152,24 @@ fn usage_is_told_with_exit_code_2() {
     project.main("--concurrency 0").exits(2);
     project.run("--help").exits(0).prints("init");
     project.run("--version").exits(0).prints(env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn scripts_stay_inside_of_the_project() {
+    let project = TestProject::of("");
+    project.write(".env", "CANARY=sk-canary-77");
+    let out_of_bounds = [
+        "read_text(\".env\")",
+        "read_text(\"data/../.env\")",
+        "read_text(\"/etc/hostname\")",
+        "read_text(\"../x\")",
+        "write_text(\"scripts/x.rhai\", \"\")",
+        "write_text(\"data/../../x\", \"\")",
+        "import \"../../x\" as x;",
+    ];
+    for expression in out_of_bounds {
+        let ran = eval(&project, expression).exits(2);
+        assert!(!ran.err.contains("sk-canary") && ran.out.is_empty(), "{expression}");
+    }
+    assert_eq!(project.files("").len(), 3);
 }

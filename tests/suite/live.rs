@@ -1,5 +1,7 @@
 //! The shipped pipeline against a model server, by configuration only: both wires, keys, faults.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::model_server::{Answer, ModelServer, Received};
@@ -36,6 +38,7 @@ fn is_judgement(request: &Received) -> bool {
 fn the_pipeline_runs_on_both_wires() {
     for (kind, path) in [("openai-chat", "/v1/chat/completions"), ("openai", "/v1/responses")] {
         let server = ModelServer::start();
+        server.set_latency(Duration::from_millis(20));
         let project = keyed(&server, kind);
         let ran = run_with_key(&project, &format!("{PIPELINE} {SMALL}")).exits(0);
         let requests = server.requests();
@@ -187,4 +190,18 @@ fn a_judge_that_answers_nonsense_is_asked_once_more() {
     project.run("run scripts/assess.rhai --redo all").exits(1);
     let failed = &project.lines("data/assessments/checkpoint.failed.jsonl")[0];
     assert_eq!((&failed["kind"], &failed["raw"]), (&"schema_mismatch".into(), &"{\"C1\": {}}".into()));
+}
+
+#[test]
+fn offline_text_is_not_mixed_into_a_real_model_s() {
+    let server = ModelServer::start();
+    let project = TestProject::shipped();
+    let generate = format!("run scripts/generate.rhai {SMALL}");
+    project.run(&generate).exits(0);
+    let id = project.ids("data/raw/generation_checkpoint.jsonl")[0].clone();
+    project.write("config/fthost.yaml", &live_config("openai-chat", &server.url(), "api_key_env: null"));
+    project.run(&format!("{generate} --redo {id}")).exits(0).prints("stale 2 (backends changed)");
+    project.run("run scripts/assess.rhai").exits(0);
+    project.run("run scripts/slice.rhai").exits(2).says("offline").says("mix_offline");
+    assert!(!project.exists("data/processed/training_data.jsonl"));
 }

@@ -132,7 +132,7 @@ fn mistakes_that_concern_all_items_are_told_before_any_call() {
 fn a_result_that_is_no_record_ends_the_job() {
     for (work, words) in [("#{id: \"other\"}", "other"), ("42", "42"), ("()", "no record")] {
         let project = TestProject::of(&three(work));
-        project.main("--concurrency 1").exits(2).says(words).says("`process`");
+        project.main("--concurrency 1").exits(2).says(words).says("scripts/main.rhai:3:5");
         assert!(project.lines("data/c.jsonl").is_empty());
     }
 }
@@ -141,6 +141,26 @@ fn a_result_that_is_no_record_ends_the_job() {
 fn unknown_options_are_mistakes() {
     let script = three("#{}").replace("checkpoint:", "chekpoint:");
     TestProject::of(&script).main("").exits(2).says("chekpoint").says("checkpoint");
+}
+
+#[test]
+fn a_role_that_is_not_there_is_told_before_any_call() {
+    let server = ModelServer::start();
+    let script = format!("{TWENTY}\nget_backend(\"critic\");").replace("\"assistant\"", "\"asistant\"");
+    TestProject::live(&server, &script).main("").exits(2).says("asistant").says("assistant");
+    assert!(server.requests().is_empty());
+}
+
+// Many at a time
+
+#[test]
+fn so_many_items_run_at_a_time_as_asked_for() {
+    for (words, most) in [("", 2), ("--concurrency 7", 7)] {
+        let server = ModelServer::start();
+        server.set_latency(Duration::from_millis(60));
+        TestProject::live(&server, TWENTY).main(words).exits(0);
+        assert_eq!(server.peak(), most);
+    }
 }
 
 // Versions
@@ -163,6 +183,22 @@ fn a_version_may_depend_on_the_item() {
     assert_eq!(summary["stale_because"], json!({"version": 1}));
     project.main("--redo stale").exits(0);
     assert_eq!(project.lines("data/c.jsonl").len(), 3);
+}
+
+#[test]
+fn a_backend_got_inside_of_an_item_is_no_part_of_later_versions() {
+    let script = r#"
+        for name in ["one", "two"] {
+            process([#{id: "a"}], #{checkpoint: `data/${name}.jsonl`}, |item| {
+                #{said: get_backend("assistant").complete("Hello").content}
+            });
+        }
+    "#;
+    let project = TestProject::of(script);
+    project.main("").exits(0);
+    let ran = project.main("--json").exits(0);
+    let ends: Vec<Value> = ran.events().into_iter().filter(|e| e["event"] == "process").collect();
+    assert!(ends.len() == 2 && ends.iter().all(|end| end["summary"]["skipped"] == 1), "{ends:?}");
 }
 
 // Captures and nesting
@@ -235,7 +271,7 @@ fn closures_see_imports_and_constants() {
     );
     project.write(
         "scripts/helper.rhai",
-        "const LIMIT = 3;\nfn twice(n) { inner(n) * 2 }\nfn inner(n) { n }\nfn adder(by) { |n| n + by }",
+        "export const LIMIT = 3;\nfn twice(n) { inner(n) * 2 }\nfn inner(n) { n }\nfn adder(by) { |n| n + by }",
     );
     project.main("").exits(0).prints("[[8, 2, 101, 3], [9, 4, 102, 3]]");
 }
@@ -337,6 +373,66 @@ fn a_checkpoint_belongs_to_one_run() {
     project.main("").exits(0);
 }
 
+#[test]
+fn a_killed_run_goes_on_where_it_was() {
+    let server = ModelServer::start();
+    server.set_latency(Duration::from_millis(100));
+    let project = TestProject::live(&server, TWENTY);
+    let run = project.start("run scripts/main.rhai");
+    until("a few records", || {
+        project.exists("data/c.jsonl") && project.read("data/c.jsonl").lines().count() >= 4
+    });
+    run.signal("KILL");
+    run.wait();
+    let kept = project.read("data/c.jsonl");
+    server.set_latency(Duration::ZERO);
+    project.main("").exits(0);
+    assert!(project.read("data/c.jsonl").starts_with(&kept));
+    assert_eq!(project.lines("data/c.jsonl").len(), 20);
+    assert!(server.requests().len() <= 22, "only what was on its way is asked again");
+}
+
+#[test]
+fn one_may_look_while_a_run_works() {
+    let server = ModelServer::start();
+    server.set_latency(Duration::from_millis(100));
+    let project = TestProject::live(&server, TWENTY);
+    let run = project.start("run scripts/main.rhai");
+    until("a record", || project.exists("data/c.jsonl") && !project.read("data/c.jsonl").is_empty());
+    let seen = project.run_args(&["eval", "load_checkpoint(\"data/c.jsonl\").len > 0"]).exits(0);
+    assert_eq!(seen.out, "true\n");
+    run.signal("INT");
+    run.wait().exits(130);
+}
+
+#[test]
+fn the_sequential_style_goes_on_too() {
+    let project = TestProject::of(
+        r#"
+        let done = load_checkpoint("data/c.jsonl");
+        for item in [#{id: "a"}, #{id: "b/ü"}, #{id: "c"}] {
+            if item.id in done { continue; }
+            print(item.id);
+            append_checkpoint("data/c.jsonl", #{id: item.id});
+            if item.id == setting("stop_at", "") { throw "stopped" }
+        }
+        "#,
+    );
+    project.main("-s stop_at=a").exits(2).prints("a\n");
+    assert!(project.main("").exits(0).out.starts_with("b/ü\nc\n"));
+    assert_eq!(project.ids("data/c.jsonl"), ["a", "b/ü", "c"]);
+}
+
+#[test]
+fn a_checkpoint_is_not_overwritten() {
+    let project = TestProject::of(&three("#{}"));
+    project.main("").exits(0);
+    let before = project.read("data/c.jsonl");
+    project.write("scripts/main.rhai", "write_jsonl(\"data/c.jsonl\", []);");
+    project.main("").exits(2).says("data/c.jsonl");
+    assert_eq!(project.read("data/c.jsonl"), before);
+}
+
 // Signals
 
 #[test]
@@ -370,6 +466,36 @@ fn an_interruption_is_not_caught() {
     run.signal("INT");
     let ran = run.wait().exits(130);
     assert!(!ran.out.contains("caught"));
+}
+
+#[test]
+fn a_signal_ends_a_script_that_computes() {
+    let script =
+        "write_text(\"data/here.txt\", \"\");\nlet n = 0;\nloop { try { n += 1; } catch { n = 0; } }";
+    let project = TestProject::of(script);
+    let config = project.read("config/fthost.yaml");
+    project.write("config/fthost.yaml", &config.replace("operations: 50000000", "operations: 9000000000"));
+    let run = project.start("run scripts/main.rhai");
+    until("the loop", || project.exists("data/here.txt"));
+    run.signal("INT");
+    let signalled = Instant::now();
+    run.wait().exits(130);
+    assert!(signalled.elapsed() < Duration::from_secs(10), "{:?}", signalled.elapsed());
+}
+
+#[test]
+fn a_signal_ends_a_wait() {
+    let server = ModelServer::start();
+    server.set_rule(|_| Answer::status(429).header("retry-after", "50"));
+    let project = TestProject::live(&server, TWENTY);
+    let run = project.start("run scripts/main.rhai");
+    until("the first call", || !server.requests().is_empty());
+    std::thread::sleep(Duration::from_millis(200));
+    run.signal("INT");
+    let signalled = Instant::now();
+    run.wait().exits(130);
+    assert!(signalled.elapsed() < Duration::from_secs(10), "{:?}", signalled.elapsed());
+    assert!(project.lines("data/c.failed.jsonl").is_empty());
 }
 
 #[test]
