@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rhai::{Engine, FnAccess, FuncInfo, FuncMetadata, ScriptFnMetadata};
 use serde::Serialize;
 
-use crate::host::table::{NAMESPACES, Namespace};
 use crate::host::embedded;
+use crate::host::table::{NAMESPACES, Namespace};
 use crate::script::signatures::{object, param, return_type};
 
 /// What an entry is, in the order in which a namespace lists them.
@@ -216,10 +216,13 @@ mod tests {
         let entries = entries();
         let found = |name: &str| entries.iter().find(|entry| entry.name == name).unwrap();
         let backend = found("get_backend");
-        assert_eq!(backend.signatures, [
-            "get_backend(role_or_name: string) -> Backend",
-            "get_backend(role_or_name: string, options: map) -> Backend",
-        ]);
+        assert_eq!(
+            backend.signatures,
+            [
+                "get_backend(role_or_name: string) -> Backend",
+                "get_backend(role_or_name: string, options: map) -> Backend",
+            ]
+        );
         assert_eq!(found("complete").signatures[0], "Backend.complete(prompt: any value) -> Completion");
         assert_eq!(found("threshold").signatures, ["Rubric.threshold -> float"]);
         assert_eq!(found("count_words").namespace, "std/text");

@@ -247,7 +247,8 @@ fn parse_message(engine: &Engine, text: &str, kind: &ParseErrorType) -> (String,
             (format!("`{found}` cannot stand here"), character_hint(found))
         }
         ParseErrorType::BadInput(LexError::UnterminatedString) => {
-            let hint = "end it with \" on the same line; a text of several lines stands between backticks: `...`";
+            let hint =
+                "end it with \" on the same line; a text of several lines stands between backticks: `...`";
             ("this text has no end".into(), Some(hint.into()))
         }
         ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, why)) if !why.is_empty() => {
@@ -283,7 +284,8 @@ fn never_closed(engine: &Engine, text: &str) -> Option<Position> {
     let texts = [text];
     let (tokens, _control) = engine.lex(&texts);
     let mut open = Vec::new();
-    for (token, position) in tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_))) {
+    for (token, position) in tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_)))
+    {
         match token {
             Token::LeftBrace | Token::MapStart | Token::LeftParen | Token::LeftBracket => open.push(position),
             Token::RightBrace | Token::RightParen | Token::RightBracket => drop(open.pop()),

@@ -70,21 +70,69 @@ fn calls_that_cannot_work() {
     let cases: &[(&str, &[(&str, &str)])] = &[
         ("unknown function", &[(MAIN, "let n = count_token(\"a b\");")]),
         ("unknown method", &[(MAIN, "let names = [\"a\"];\nnames.pusch(\"b\");")]),
-        ("in a branch that never runs", &[(MAIN, "if false {\n    print(1);\n} else if 1 > 2 {\n    get_bakend(\"x\");\n}")]),
-        ("in a switch and an interpolation", &[(MAIN, "switch 1 {\n    1 => print(`${lenght(\"a\")}`),\n    2 if folse(3) => 4,\n    _ => oder(5),\n}")]),
-        ("in an imported module", &[(MAIN, "import \"helper\" as helper;\nhelper::f();"), ("scripts/helper.rhai", "fn f() {\n    now_uct()\n}")]),
+        (
+            "in a branch that never runs",
+            &[(MAIN, "if false {\n    print(1);\n} else if 1 > 2 {\n    get_bakend(\"x\");\n}")],
+        ),
+        (
+            "in a switch and an interpolation",
+            &[(
+                MAIN,
+                "switch 1 {\n    1 => print(`${lenght(\"a\")}`),\n    2 if folse(3) => 4,\n    _ => oder(5),\n}",
+            )],
+        ),
+        (
+            "in an imported module",
+            &[
+                (MAIN, "import \"helper\" as helper;\nhelper::f();"),
+                ("scripts/helper.rhai", "fn f() {\n    now_uct()\n}"),
+            ],
+        ),
         ("in a closure", &[(MAIN, "let n = 3;\nlet all = [1, 2].map(|x| squared(x) + n);")]),
-        ("a function of a module", &[(MAIN, "import \"helper\" as helper;\nhelper::dubble(2);\nhelper::hidden();\nhelper::double(1, 2);"), HELPER]),
-        ("a function of a shipped module", &[(MAIN, "import \"std/text\" as text;\ntext::count_word(\"a b\");\ntext::percent(1);")]),
+        (
+            "a function of a module",
+            &[
+                (
+                    MAIN,
+                    "import \"helper\" as helper;\nhelper::dubble(2);\nhelper::hidden();\nhelper::double(1, 2);",
+                ),
+                HELPER,
+            ],
+        ),
+        (
+            "a function of a shipped module",
+            &[(MAIN, "import \"std/text\" as text;\ntext::count_word(\"a b\");\ntext::percent(1);")],
+        ),
         ("wrong number of arguments", &[(MAIN, "count_tokens();")]),
         ("wrong number of arguments of a method", &[(MAIN, "get_backend(\"user_sim\").complete();")]),
         ("wrong number of arguments of an own function", &[(MAIN, "fn add(a, b) { a + b }\nadd(1);")]),
-        ("a property with parentheses", &[(MAIN, "print(get_backend(\"user_sim\").complete(\"Hi\").content());")]),
+        (
+            "a property with parentheses",
+            &[(MAIN, "print(get_backend(\"user_sim\").complete(\"Hi\").content());")],
+        ),
         ("a variable called like a function", &[(MAIN, "let twice = |n| n * 2;\ntwice(3);")]),
-        ("unknown option", &[(MAIN, "get_backend(\"user_sim\").complete(\"Hi\", #{max_token: 5});\nprocess([], #{chekpoint: \"data/x.jsonl\"}, |i| i);")]),
-        ("the key of a setting", &[(MAIN, "let key = \"turns\";\nsetting(key, 12);\nsetting(`${key}s`, 12);")]),
-        ("unknown role", &[(MAIN, "get_backends(\"judge\");\nget_backend(\"gpt\");\nget_backend(\"openai\", #{model: \"m\"});")]),
-        ("files that are not there", &[(MAIN, "render(\"config/prompts/user_simm.md\", #{});\nload_rubric(\"rubric.yaml\");")]),
+        (
+            "unknown option",
+            &[(
+                MAIN,
+                "get_backend(\"user_sim\").complete(\"Hi\", #{max_token: 5});\nprocess([], #{chekpoint: \"data/x.jsonl\"}, |i| i);",
+            )],
+        ),
+        (
+            "the key of a setting",
+            &[(MAIN, "let key = \"turns\";\nsetting(key, 12);\nsetting(`${key}s`, 12);")],
+        ),
+        (
+            "unknown role",
+            &[(
+                MAIN,
+                "get_backends(\"judge\");\nget_backend(\"gpt\");\nget_backend(\"openai\", #{model: \"m\"});",
+            )],
+        ),
+        (
+            "files that are not there",
+            &[(MAIN, "render(\"config/prompts/user_simm.md\", #{});\nload_rubric(\"rubric.yaml\");")],
+        ),
     ];
     insta::assert_snapshot!("calls", all(cases, checked));
 }
@@ -96,7 +144,14 @@ fn scripts_that_do_not_load() {
         ("a top-level let in a function", &[(MAIN, "let limit = 3;\nfn f(x) {\n    x < limit\n}")]),
         ("missing import", &[(MAIN, "import \"helpers\" as helpers;"), HELPER]),
         ("missing shipped module", &[(MAIN, "import \"std/txt\" as text;")]),
-        ("import cycle", &[(MAIN, "import \"a\" as a;"), ("scripts/a.rhai", "import \"b\" as b;"), ("scripts/b.rhai", "// b\nimport \"a\" as a;")]),
+        (
+            "import cycle",
+            &[
+                (MAIN, "import \"a\" as a;"),
+                ("scripts/a.rhai", "import \"b\" as b;"),
+                ("scripts/b.rhai", "// b\nimport \"a\" as a;"),
+            ],
+        ),
         ("import that leaves the project", &[(MAIN, "import \"../secrets\" as s;")]),
         ("import without plain quotes", &[(MAIN, "let name = \"a\";\nimport name as n;")]),
         ("a module that is not imported", &[(MAIN, "fn f() {\n    helper::double(1)\n}"), HELPER]),
@@ -109,7 +164,10 @@ fn scripts_that_do_not_load() {
         ("a name that is not ASCII", &[(MAIN, "let größe = 1;")]),
         ("an assigned constant", &[(MAIN, "const A = 1;\nA = 2;")]),
         ("eval", &[(MAIN, "let a = eval(\"1\");")]),
-        ("two scripts, each with its error", &[("scripts/a.rhai", "let = 1;"), (MAIN, "import \"a\" as a;\nnope();")]),
+        (
+            "two scripts, each with its error",
+            &[("scripts/a.rhai", "let = 1;"), (MAIN, "import \"a\" as a;\nnope();")],
+        ),
     ];
     insta::assert_snapshot!("loading", all(cases, checked));
 }
@@ -120,8 +178,14 @@ fn files_with_faults() {
     let light = rubric.replacen("weight: 0.25", "weight: 0.15", 1);
     assert_ne!(light, rubric);
     let cases: &[(&str, &[(&str, &str)])] = &[
-        ("wrong type in YAML", &[("config/fthost.yaml", "backends:\n  a: {kind: offline, concurrency: many}\n")]),
-        ("unknown key, unknown backend", &[("config/fthost.yaml", "backends:\n  a: {kind: offlin}\nroles:\n  judges: [a, b]\n")]),
+        (
+            "wrong type in YAML",
+            &[("config/fthost.yaml", "backends:\n  a: {kind: offline, concurrency: many}\n")],
+        ),
+        (
+            "unknown key, unknown backend",
+            &[("config/fthost.yaml", "backends:\n  a: {kind: offlin}\nroles:\n  judges: [a, b]\n")],
+        ),
         ("weights", &[("config/rubric.yaml", &light)]),
         ("broken YAML", &[("config/taxonomy.yaml", "topics: [a, b\nedge: 1\n")]),
         ("duplicate key", &[("config/taxonomy.yaml", "a: 1\nb: 2\na: 3\n")]),
@@ -132,38 +196,81 @@ fn files_with_faults() {
 
 #[test]
 fn errors_of_a_run() {
-    let small = "backends: {a: {kind: offline}}\nlimits: {operations: 1000, call_levels: 8, array_size: 10}\n";
+    let small =
+        "backends: {a: {kind: offline}}\nlimits: {operations: 1000, call_levels: 8, array_size: 10}\n";
     let cases: &[(&str, &[(&str, &str)])] = &[
-        ("wrong types, over imports", &[
-            (MAIN, "import \"prompts\" as prompts;\nlet p = #{id: \"a\"};\nprint(prompts::build(p));"),
-            ("scripts/prompts.rhai", "import \"helper\" as helper;\nfn build(p) {\n    helper::ratio(p.id, 2)\n}"),
-            HELPER,
-        ]),
-        ("division by zero in a nested function", &[(MAIN, "fn inner(n) {\n    10 / n\n}\nfn outer(n) {\n    let m = inner(n - 1);\n    m\n}\nouter(1);")]),
-        ("in a closure of a host function, over an import", &[
-            (MAIN, "import \"helper\" as helper;\nlet all = parallel_map([1, 0], |n| {\n    helper::ratio(1, n)\n});"),
-            HELPER,
-        ]),
-        ("in a closure of an array's method", &[(MAIN, "fn f(n) { 1 % n }\nlet all = [1, 0].map(|n| f(n));")]),
-        ("text that is not ASCII before the place", &[(MAIN, "\tlet size = \"größer: 日本語\"; let x = size - 1;")]),
+        (
+            "wrong types, over imports",
+            &[
+                (MAIN, "import \"prompts\" as prompts;\nlet p = #{id: \"a\"};\nprint(prompts::build(p));"),
+                (
+                    "scripts/prompts.rhai",
+                    "import \"helper\" as helper;\nfn build(p) {\n    helper::ratio(p.id, 2)\n}",
+                ),
+                HELPER,
+            ],
+        ),
+        (
+            "division by zero in a nested function",
+            &[(
+                MAIN,
+                "fn inner(n) {\n    10 / n\n}\nfn outer(n) {\n    let m = inner(n - 1);\n    m\n}\nouter(1);",
+            )],
+        ),
+        (
+            "in a closure of a host function, over an import",
+            &[
+                (
+                    MAIN,
+                    "import \"helper\" as helper;\nlet all = parallel_map([1, 0], |n| {\n    helper::ratio(1, n)\n});",
+                ),
+                HELPER,
+            ],
+        ),
+        (
+            "in a closure of an array's method",
+            &[(MAIN, "fn f(n) { 1 % n }\nlet all = [1, 0].map(|n| f(n));")],
+        ),
+        (
+            "text that is not ASCII before the place",
+            &[(MAIN, "\tlet size = \"größer: 日本語\"; let x = size - 1;")],
+        ),
         ("wrong types of a host function", &[(MAIN, "count_tokens(12, \"cl100k_base\");")]),
         ("wrong types of a method", &[(MAIN, "let names = [];\nnames.pad(\"x\", 1);")]),
-        ("an unknown option that no check sees", &[(MAIN, "let options = #{lst: 3};\nformat_history([], options);")]),
+        (
+            "an unknown option that no check sees",
+            &[(MAIN, "let options = #{lst: 3};\nformat_history([], options);")],
+        ),
         ("thrown text", &[(MAIN, "fn f() {\n    throw \"no personas\";\n}\nf();")]),
         ("thrown map", &[(MAIN, "throw #{kind: \"no_personas\", message: \"there are none\"};")]),
-        ("thrown again", &[(MAIN, "try {\n    read_text(\"config/gone.yaml\");\n} catch (e) {\n    throw e;\n}")]),
+        (
+            "thrown again",
+            &[(MAIN, "try {\n    read_text(\"config/gone.yaml\");\n} catch (e) {\n    throw e;\n}")],
+        ),
         ("an endless loop", &[("config/fthost.yaml", small), (MAIN, "let n = 0;\nloop {\n    n += 1;\n}")]),
         ("endless recursion", &[("config/fthost.yaml", small), (MAIN, "fn f(n) { f(n + 1) }\nf(1);")]),
-        ("a large array", &[("config/fthost.yaml", small), (MAIN, "let a = [];\nfor n in 0..20 { a.push(n); }")]),
+        (
+            "a large array",
+            &[("config/fthost.yaml", small), (MAIN, "let a = [];\nfor n in 0..20 { a.push(n); }")],
+        ),
         ("a missing index", &[(MAIN, "let a = [1, 2];\nprint(a[2]);")]),
         ("a property of nothing", &[(MAIN, "let a = #{};\nprint(a.b.c);")]),
         ("a constant", &[(MAIN, "const A = [1];\nA.push(2);")]),
-        ("a template's variable", &[(MAIN, "render(\"config/prompts/system.md\", #{nme: 1});"), ("config/prompts/system.md", "Be kind,\n{{ name }}!\n")]),
+        (
+            "a template's variable",
+            &[
+                (MAIN, "render(\"config/prompts/system.md\", #{nme: 1});"),
+                ("config/prompts/system.md", "Be kind,\n{{ name }}!\n"),
+            ],
+        ),
         ("a condition that is no truth", &[(MAIN, "let a = 1;\nif a { print(a); }")]),
         ("a path that leaves the project", &[(MAIN, "read_text(\"../secrets\");")]),
         ("no file", &[(MAIN, "read_text(\"config/taxonomi.yaml\");")]),
         ("no backend", &[(MAIN, "let role = \"asistant\";\nget_backend(role);")]),
-        ("at the top level of an import", &[(MAIN, "import \"bad\" as bad;\nprint(1);"), ("scripts/bad.rhai", "const A = [1][3];")]),
+        (
+            "at the top level of an import",
+            &[(MAIN, "import \"bad\" as bad;\nprint(1);"), ("scripts/bad.rhai", "const A = [1][3];")],
+        ),
     ];
     insta::assert_snapshot!("running", all(cases, ran));
 }

@@ -176,7 +176,8 @@ impl Check<'_> {
         let what = if call.is_method { "method" } else { "function" };
         let error = Error::new(Kind::Script, format!("unknown {what} `{}`", call.name()));
         if !call.is_method && self.names.variables.contains(call.name()) {
-            return error.hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
+            return error
+                .hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
         }
         let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
         known.extend(self.signatures.names());
