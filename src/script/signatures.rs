@@ -32,6 +32,10 @@ impl Signatures {
         for (name, signature) in engine.collect_fn_metadata(None, each, true) {
             all.entry(name).or_default().push(signature);
         }
+        for overloads in all.values_mut() {
+            // The engine lists them in no order.
+            overloads.sort_by(|a, b| (a.arity, &a.text).cmp(&(b.arity, &b.text)));
+        }
         Signatures(all)
     }
 
@@ -82,7 +86,8 @@ const SHOWN: usize = 6;
 pub fn it_takes(overloads: &[String]) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for overload in overloads.iter().map(String::as_str) {
-        if !lines.contains(&overload) {
+        // The engine registers arithmetic on 32-bit floats, which scripts never see.
+        if !lines.contains(&overload) && !overload.contains("f32") {
             lines.push(overload);
         }
     }
@@ -90,6 +95,7 @@ pub fn it_takes(overloads: &[String]) -> String {
     lines.truncate(SHOWN);
     let more = if left_out == 0 { String::new() } else { format!("\nand {left_out} more") };
     match lines.as_slice() {
+        [] => "look it up: `fthost docs`".into(),
         [only] => format!("it is {only}"),
         lines => format!("it is one of\n{}{more}", lines.join("\n")),
     }
@@ -132,7 +138,7 @@ pub fn return_type(raw: &str) -> String {
         }
     }
     match friendly_type(kind).as_str() {
-        "()" | "" => String::new(),
+        "()" | "" | "RhaiResult" => String::new(),
         name => format!(" -> {name}"),
     }
 }

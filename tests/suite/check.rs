@@ -31,6 +31,18 @@ fn project(files: &[(&str, &str)]) -> (TempDir, Session) {
     (dir, Session::new(world))
 }
 
+/// Modules that sound scripts import.
+const MODULES: [(&str, &str); 2] = [
+    ("scripts/handlers.rhai", "fn both(made) { made.start(1) + made.start(2) }\nfn twice(n) { n * 2 }"),
+    ("scripts/chain.rhai", "import \"handlers\" as handlers;\nfn once(n) { handlers::twice(n) }"),
+];
+
+/// A script, with the modules if it imports them.
+fn with_modules(script: &'static str) -> Vec<(&'static str, &'static str)> {
+    let modules = MODULES.iter().filter(|_| script.contains("handlers")).copied();
+    std::iter::once((MAIN, script)).chain(modules).collect()
+}
+
 fn rendered(findings: &[Finding]) -> String {
     let one = |finding: &Finding| match finding.severity {
         Severity::Error => format!("({})\n{}", finding.code, report::render(&finding.error, false)),
@@ -105,6 +117,7 @@ fn calls_that_cannot_work() {
         ),
         ("wrong number of arguments", &[(MAIN, "count_tokens();")]),
         ("wrong number of arguments of a method", &[(MAIN, "get_backend(\"user_sim\").complete();")]),
+        ("perhaps a wrong number of arguments", &[(MAIN, "fn f(names) { names.push() }\nf([]);")]),
         ("wrong number of arguments of an own function", &[(MAIN, "fn add(a, b) { a + b }\nadd(1);")]),
         (
             "a property with parentheses",
@@ -277,6 +290,8 @@ fn errors_of_a_run() {
 
 /// Scripts that use the language widely, and are sound.
 const SOUND: &[&str] = &[
+    "print();\nlet f = |a, b| a + b;\nlet g = f.curry(1).curry();\nprint(g.call(2));\nprint(type_of(f));\nlet x = 1;\nlet both = || x;\nprint(is_shared(x) || x.is_shared());",
+    "import \"handlers\" as handlers;\nlet made = #{start: |n| n + 1, stop: Fn(\"stop\")};\nfn stop(n) { n }\nprint(handlers::both(made));\nimport \"chain\" as chain;\nprint(chain::handlers::twice(2));",
     "fn add(a, b) { a + b }\nprint(add(1, 2));\nlet x = 1.add_one();\nfn add_one() { this + 1 }",
     "let f = |x| x * 2;\nprint(f.call(3));\nprint(call(f, 3));\nlet g = f.curry(1);\nlet h = curry(f, 1);",
     "let counter = #{count: 0, step: |n| this.count += n};\ncounter.step(2);\nprint(counter.count);",
@@ -300,7 +315,7 @@ const SOUND: &[&str] = &[
 #[test]
 fn sound_scripts_get_no_finding() {
     for script in SOUND {
-        let found = checked(&[(MAIN, script)]);
+        let found = checked(&with_modules(script));
         assert!(found.is_empty(), "{script}\n{found}");
     }
 }
@@ -309,7 +324,7 @@ fn sound_scripts_get_no_finding() {
 #[test]
 fn sound_scripts_run() {
     for script in SOUND {
-        let (_dir, session) = project(&[(MAIN, script)]);
+        let (_dir, session) = project(&with_modules(script));
         let result = session.load(MAIN).and_then(|unit| session.run(&unit));
         assert!(result.is_ok(), "{script}\n{}", report::render(&result.unwrap_err(), false));
     }

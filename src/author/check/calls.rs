@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use super::Finding;
 use super::names::{self, Defined, Names};
+use super::{Finding, Severity};
 use crate::base::config::KINDS;
 use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
@@ -22,6 +22,8 @@ pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
     let names = Names::of(library, unit);
     let mut check = Check { session, library, signatures, unit, names, findings: Vec::new() };
     for_each_call(unit, &mut |call| check.call(call));
+    // Functions and the cases of a `switch` are walked in no order.
+    check.findings.sort_by_key(|finding| finding.error.place().map(|place| (place.line, place.column)));
     check.findings
 }
 
@@ -143,24 +145,18 @@ impl Check<'_> {
 
     fn plain_call(&mut self, call: &Call) {
         let (name, count) = (call.name(), call.count());
-        if let Some((least, most)) = names::keyword(name) {
-            if !(least..=most).contains(&count) {
-                let message = format!("`{name}` cannot be called with {}", arguments(call.expr.args.len()));
-                self.found("wrong-argument-count", call.position, Error::new(Kind::Script, message));
-            }
-            return;
-        }
         let own: Vec<&Defined> = self.names.functions.iter().filter(|f| f.name == name).collect();
         let overloads = self.signatures.overloads(name);
         let in_map = call.is_method && self.names.keys.contains(name);
         // A script's own function called as a method has its object in `this`.
         let fits = own.iter().any(|f| f.params.len() == call.expr.args.len())
             || overloads.iter().any(|overload| overload.arity == count)
+            || names::keyword(name).is_some_and(|(least, most)| (least..=most).contains(&count))
             || in_map;
         if fits {
             return;
         }
-        if own.is_empty() && overloads.is_empty() {
+        if own.is_empty() && overloads.is_empty() && names::keyword(name).is_none() {
             let error = self.unknown(call);
             return self.found(
                 if call.is_method { "unknown-method" } else { "unknown-function" },
@@ -170,6 +166,10 @@ impl Check<'_> {
         }
         let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
         self.found("wrong-argument-count", call.position, wrong_count(call, shown));
+        // The object may be a map from elsewhere that holds a closure of this name.
+        if call.is_method && !self.library.is_host_name(name) {
+            self.findings.iter_mut().next_back().into_iter().for_each(|f| f.severity = Severity::Warning);
+        }
     }
 
     fn unknown(&self, call: &Call) -> Error {

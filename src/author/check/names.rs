@@ -12,7 +12,7 @@ use crate::script::library::{Library, Unit, import_path};
 /// method's object included.
 const KEYWORDS: &[(&str, usize, usize)] = &[
     ("call", 1, usize::MAX),
-    ("curry", 2, usize::MAX),
+    ("curry", 1, usize::MAX),
     ("debug", 1, 1),
     ("Fn", 1, 1),
     ("is_def_fn", 2, 3),
@@ -52,9 +52,9 @@ impl Defined {
 
 /// The names of a unit.
 pub struct Names {
-    /// Its own functions, and the typed methods (`fn int.double()`) of all that it reaches.
+    /// Its own functions, and the typed methods (`fn int.double()`) of others.
     pub functions: Vec<Defined>,
-    /// Keys of maps in all that it reaches: `m.key(x)` calls a closure that a map holds.
+    /// Keys of maps that may hold a closure, in whatever script: `m.key(x)` calls it.
     pub keys: BTreeSet<String>,
     /// Variables and parameters of the unit: their names are no functions.
     pub variables: BTreeSet<String>,
@@ -66,7 +66,8 @@ impl Names {
     pub fn of(library: &Library, unit: &Unit) -> Names {
         let mut functions = defined(unit);
         let mut keys = BTreeSet::new();
-        for other in library.reachable(&unit.path) {
+        // A module may get maps, and typed methods, from whoever imports it.
+        for other in library.units() {
             keys.extend(keys_of(&other));
             if other.path != unit.path {
                 functions.extend(typed_methods(&other));
@@ -143,13 +144,14 @@ fn variables(unit: &Unit) -> BTreeSet<String> {
     found
 }
 
-/// The keys of map literals, and the properties that are assigned to.
+/// The keys of map literals, and the properties that are assigned to, where a closure may stand.
 fn keys_of(unit: &Unit) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     unit.ast.walk(&mut |path| {
         match path.last() {
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
-                keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
+                let held = map.0.iter().filter(|(_, value)| may_be_closure(value));
+                keys.extend(held.map(|(key, _)| key.name.to_string()));
             }
             Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
                 keys.extend(last_property(&assignment.1.lhs));
@@ -159,6 +161,19 @@ fn keys_of(unit: &Unit) -> BTreeSet<String> {
         true
     });
     keys
+}
+
+fn may_be_closure(value: &Expr) -> bool {
+    use Expr::*;
+    let plain = matches!(
+        value,
+        StringConstant(..)
+            | InterpolatedString(..)
+            | IntegerConstant(..)
+            | FloatConstant(..)
+            | BoolConstant(..)
+    );
+    !(plain || matches!(value, CharConstant(..) | Unit(..) | Array(..) | Map(..) | And(..) | Or(..)))
 }
 
 fn last_property(target: &Expr) -> Option<String> {
