@@ -1,5 +1,5 @@
 //! `config/fthost.yaml`: which backends there are, which role uses which, and the limits of a run.
-//! The shapes are here; what makes a well-shaped file wrong all the same is in [`faults`].
+//! The shapes are here; what makes a well-shaped file wrong all the same is in `faults`.
 
 mod faults;
 mod hide;

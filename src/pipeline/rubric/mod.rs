@@ -1,5 +1,5 @@
 //! The rubric: the criteria that judges answer with YES, NO or NA, how they weigh, and which of them
-//! are gates. Reading it finds every fault at its line ([`faults`]); using it is cheap to copy.
+//! are gates. Reading it finds every fault at its line (`faults`); using it is cheap to copy.
 
 mod content;
 mod faults;
