@@ -10,5 +10,6 @@ mod llm;
 mod model_server;
 mod pipeline_run;
 mod process;
+mod stops;
 mod store;
 mod support;
