@@ -13,5 +13,6 @@ mod model_server;
 mod pipeline_run;
 mod process;
 mod reference;
+mod stops;
 mod store;
 mod support;
