@@ -2,6 +2,7 @@
 
 use super::args::{Check, Common};
 use super::output::Output;
+use super::summary::count;
 use super::{exit, project};
 use crate::author::check::{self, Finding, Severity};
 use crate::base::Result;
@@ -54,7 +55,9 @@ pub fn report(findings: &[Finding], output: &Output) -> u8 {
     let warnings = findings.len() - errors;
     match (errors, warnings) {
         (0, 0) => output.result("no mistakes found"),
-        (errors, warnings) => output.result(&format!("{errors} errors, {warnings} warnings")),
+        (errors, warnings) => {
+            output.result(&format!("{}, {}", count(errors, "error"), count(warnings, "warning")))
+        }
     }
     if errors == 0 { exit::DONE } else { exit::MISTAKE }
 }

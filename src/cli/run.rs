@@ -8,7 +8,7 @@ use super::check::show_errors;
 use super::output::{Output, end_event};
 use super::{exit, project, signals, summary};
 use crate::author::check;
-use crate::base::Result;
+use crate::base::{Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
 use crate::work::plan::Redo;
@@ -76,7 +76,11 @@ fn run_all(session: &Session, units: &[Arc<Unit>], output: &Output) -> u8 {
 fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
     let result = session.run(unit);
     let failures = output.take_failures();
-    summary::failures(&failures, output);
+    match &result {
+        // The reason says what all of them say.
+        Err(error) if error.kind() == Kind::Repeating => {}
+        _ => summary::failures(&failures, output),
+    }
     match result {
         Ok(()) if failures.is_empty() => exit::DONE,
         Ok(()) => exit::ITEMS_FAILED,

@@ -72,7 +72,7 @@ pub fn backends_json(world: &World) -> Value {
 }
 
 /// `1 item`, `2 items`.
-fn count(n: usize, what: &str) -> String {
+pub fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(n as u64)) }
 }
 

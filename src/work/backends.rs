@@ -21,6 +21,8 @@ pub struct Backend {
     pub role: String,
     /// Sampling parameters of the role over those of the backend.
     pub params: Params,
+    /// What else the configuration sends with each request.
+    pub extra_body: Value,
     /// Who answers.
     pub line: Line,
 }
@@ -107,7 +109,7 @@ impl Backend {
             }
             Line::Local(local) => [local.kind.clone(), local.model.clone(), local.origin.clone()],
         };
-        json!([self.role, kind, model, origin, self.params]).to_string()
+        json!([self.role, kind, model, origin, self.params, self.extra_body]).to_string()
     }
 }
 
@@ -168,7 +170,9 @@ pub fn get(world: &World, name: &str, model: Option<&str>, params: Params) -> Re
     let open = |choice: crate::base::config::Choice| {
         let line = world.backends.get_or_open(&choice.backend, || open(world, &choice.backend))?;
         let params = params.clone().over(&choice.params);
-        Ok(Backend { name: choice.backend, role: role.into(), params, line })
+        let extra_body = world.config.backends.get(&choice.backend).map(|config| json!(config.extra_body));
+        let extra_body = extra_body.unwrap_or_default();
+        Ok(Backend { name: choice.backend, role: role.into(), params, extra_body, line })
     };
     choices.into_iter().map(open).collect()
 }
@@ -193,7 +197,7 @@ fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Bac
     let config: BackendConfig = serde_json::from_value(shape)
         .map_err(|e| Error::new(Kind::Internal, format!("a bare backend cannot be made: {e}")))?;
     let line = world.backends.get_or_open(&name, || open_with(world, &name, &config))?;
-    Ok(Backend { name, role: String::new(), params, line })
+    Ok(Backend { name, role: String::new(), params, extra_body: Value::Null, line })
 }
 
 fn model_is_config(name: &str) -> Error {
