@@ -48,10 +48,13 @@ fn shown_place(place: &Place) -> Element<'_> {
             column => origin.char_column(column).into(),
         };
     }
-    let snippet = Snippet::source(place.text.as_str()).line_start(place.line.max(1)).path(place.file.as_str());
+    let snippet = Snippet::source(place.text.as_str()).line_start(place.line.max(1));
     match span {
-        Some(span) => snippet.annotation(AnnotationKind::Primary.span(span)).into(),
-        None => snippet.annotation(AnnotationKind::Visible.span(whole(&place.text))).into(),
+        Some(span) => snippet.path(place.file.as_str()).annotation(AnnotationKind::Primary.span(span)).into(),
+        None => snippet
+            .path(place.to_string())
+            .annotation(AnnotationKind::Visible.span(whole(&place.text)))
+            .into(),
     }
 }
 
@@ -61,8 +64,8 @@ fn whole(text: &str) -> Range<usize> {
     start..text.trim_end().len().max(start)
 }
 
-/// The bytes of the word at a column (1-based, in characters), or of the one character there; just
-/// behind the last character there is an empty place.
+/// The bytes of the word or quoted text at a column (1-based, in characters), or of the one character
+/// there; just behind the last character there is an empty place.
 fn word_at(text: &str, column: usize) -> Option<Range<usize>> {
     let skipped = column.checked_sub(1)?;
     if skipped == text.chars().count() {
@@ -70,9 +73,11 @@ fn word_at(text: &str, column: usize) -> Option<Range<usize>> {
     }
     let (start, first) = text.char_indices().nth(skipped)?;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let length = match is_word(first) {
-        true => text[start..].find(|c| !is_word(c)).unwrap_or(text.len() - start),
-        false => first.len_utf8(),
+    let rest = &text[start..];
+    let length = match first {
+        '"' | '`' => rest[1..].find(first).map_or(1, |end| end + 2),
+        _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+        _ => first.len_utf8(),
     };
     Some(start..start + length)
 }
@@ -123,18 +128,24 @@ mod tests {
 
     #[test]
     fn wide_letters_and_tabs_keep_it_aligned() {
-        assert_report(&at("\tlet ü = \"日本\" + fo;", 17), "error: no\n --> a.rhai:3:17\n  |\n3 |     let ü = \"日本\" + fo;\n  |                      ^^\n");
+        assert_report(
+            &at("\tlet ü = \"日本\" + fo;", 17),
+            "error: no\n --> a.rhai:3:17\n  |\n3 |     let ü = \"日本\" + fo;\n  |                      ^^\n",
+        );
     }
 
     #[test]
     fn odd_places_do_no_harm() {
-        for (text, column) in [("", 0), ("", 1), ("", 9), ("x", 2), ("x", 3), ("x", usize::MAX), ("日", 2), ("  ", 1)] {
+        for (text, column) in
+            [("", 0), ("", 1), ("", 9), ("x", 2), ("x", 3), ("x", usize::MAX), ("日", 2), ("  ", 1)]
+        {
             let mut error = at(text, column);
             assert!(render(&error, true).contains("a.rhai"), "{text:?} {column}");
-            error = Error::new(Kind::Script, "\n\u{1b}[0m").at(Place { line: usize::MAX, ..error.place().unwrap().clone() });
+            error = Error::new(Kind::Script, "\n\u{1b}[0m")
+                .at(Place { line: usize::MAX, ..error.place().unwrap().clone() });
             assert!(!warning(&error, false).contains('\u{1b}'));
         }
-        assert_report(&at("let x", 0), "error: no\n --> a.rhai:3\n  |\n3 | let x\n  | ^^^^^\n");
-        assert_report(&Error::new(Kind::Usage, "no").hint("yes"), "error: no\n  |\n  = help: yes\n");
+        assert_report(&at("let x", 0), "error: no\n --> a.rhai:3\n  |\n3 | let x\n  |\n");
+        assert_report(&Error::new(Kind::Usage, "no").hint("yes"), "error: no\n |\n = help: yes\n");
     }
 }

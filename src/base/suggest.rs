@@ -2,11 +2,12 @@
 
 /// The known name nearest to a misspelled one, if any is near enough to be worth a hint.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = wrong.to_lowercase();
     let near = |name: &'a str| {
-        let swaps = strsim::damerau_levenshtein(wrong, name);
+        let swaps = strsim::damerau_levenshtein(&lower, &name.to_lowercase());
         let same_start =
             name.len() > 3 && wrong.len() > 3 && (name.starts_with(wrong) || wrong.starts_with(name));
-        let limit = (wrong.chars().count().max(3) / 3).max(1);
+        let limit = wrong.len().max(name.len()).div_ceil(3);
         (swaps <= limit || same_start).then_some((swaps, name))
     };
     known.into_iter().filter_map(near).min_by_key(|(swaps, _)| *swaps).map(|(_, name)| name)

@@ -106,7 +106,9 @@ fn plain_types(complaint: &str) -> String {
 fn syntax_error(file: &str, text: &str, error: &serde_yaml::Error) -> Error {
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full);
-    let place = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    let located = error.location().map(|at| (at.line(), at.column()));
+    let repeated = Some(message).filter(|m| m.contains("duplicate")).and_then(|_| first_repeated(text));
+    let place = repeated.or(located).unwrap_or((1, 1));
     Error::new(Kind::Config, format!("not valid YAML: {message}"))
         .at(Place::new(file, text, place.0, place.1))
 }
@@ -117,15 +119,33 @@ enum Open {
     Mapping { path: String, key: Option<String> },
 }
 
+/// Path to line and column.
+type Places = HashMap<String, (usize, usize)>;
+
 /// Where each value stands, by the events of a YAML parser.
-fn index(text: &str) -> HashMap<String, (usize, usize)> {
+fn index(text: &str) -> Places {
+    walk(text).0
+}
+
+/// Where a key stands that its mapping has already: YAML's own error names no place.
+fn first_repeated(text: &str) -> Option<(usize, usize)> {
+    walk(text).1
+}
+
+/// All places, and that of the first key that is there twice.
+fn walk(text: &str) -> (Places, Option<(usize, usize)>) {
     let mut places = HashMap::new();
+    let mut repeated = None;
     let mut stack: Vec<Open> = Vec::new();
     for (event, span) in Parser::new_from_str(text).map_while(|step| step.ok()) {
         match event {
             Event::Scalar(word, ..) => {
                 if let Some(Open::Mapping { path, key: key @ None }) = stack.last_mut() {
-                    places.entry(join(path, &word)).or_insert_with(|| position(&span));
+                    let path = join(path, &word);
+                    if places.contains_key(&path) {
+                        repeated = repeated.or(Some(position(&span)));
+                    }
+                    places.entry(path).or_insert_with(|| position(&span));
                     *key = Some(word.into_owned());
                 } else {
                     begin_value(&mut stack, &mut places, &span);
@@ -148,7 +168,7 @@ fn index(text: &str) -> HashMap<String, (usize, usize)> {
             _ => {}
         }
     }
-    places
+    (places, repeated)
 }
 
 /// The path of the value that starts here; notes its place unless its key already did.

@@ -44,10 +44,12 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
 }
 
 fn next_steps(dir: &Path, files: usize) -> String {
-    let place = dir.display();
-    let cd = if dir == Path::new(".") { String::new() } else { format!("  cd {place}\n") };
+    let (place, cd) = match dir == Path::new(".") {
+        true => ("here".to_string(), String::new()),
+        false => (format!("in {}", dir.display()), format!("  cd {}\n", dir.display())),
+    };
     format!(
-        "A new project of {files} files is in {place}. It works offline, with no key:\n\n{cd}  fthost run \
+        "A new project of {files} files is {place}. It works offline, with no key:\n\n{cd}  fthost run \
          scripts/generate.rhai scripts/assess.rhai scripts/slice.rhai\n\nThen edit scripts/prompts.rhai and \
          config/, and set the roles in {CONFIG} to real models."
     )

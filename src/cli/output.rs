@@ -1,7 +1,9 @@
 //! Where words go: results to stdout, progress and remarks to stderr, JSON events instead of results.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -9,6 +11,9 @@ use super::json;
 use super::progress::Progress;
 use crate::base::events::{Event, Events, ItemOutcome};
 use crate::base::{Error, report};
+
+/// Between two lines that tell of a wait for the same backend.
+const WAITS_EVERY: Duration = Duration::from_secs(5);
 
 /// The terminal, or whatever stands in its place.
 #[derive(Clone)]
@@ -19,7 +24,9 @@ struct Inner {
     json: bool,
     verbose: Mutex<bool>,
     progress: Progress,
-    /// Errors of items, for the summary: the first of each kind and place.
+    /// When a wait for a backend was last told: all of its callers wait, one line is enough.
+    waits: Mutex<BTreeMap<String, Instant>>,
+    /// Errors of items, for the summary.
     failures: Mutex<Vec<(String, Error)>>,
 }
 
@@ -27,13 +34,8 @@ impl Output {
     /// An output for a command.
     pub fn new(quiet: bool, json: bool) -> Output {
         let progress = Progress::new(!quiet);
-        Output(Arc::new(Inner {
-            quiet,
-            json,
-            verbose: Mutex::default(),
-            progress,
-            failures: Mutex::default(),
-        }))
+        let (verbose, waits, failures) = Default::default();
+        Output(Arc::new(Inner { quiet, json, verbose, progress, waits, failures }))
     }
 
     /// Says every item as it ends.
@@ -91,6 +93,14 @@ impl Output {
         let _ = std::io::stdout().flush();
     }
 
+    fn waiting(&self, backend: String, reason: &str, wait: Duration) {
+        let mut waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        if waits.get(&backend).is_none_or(|told| told.elapsed() >= WAITS_EVERY) {
+            self.remark(&format!("waiting {} s for {backend} ({reason})", wait.as_secs_f64().ceil()));
+            waits.insert(backend, Instant::now());
+        }
+    }
+
     fn item_ended(&self, id: String, outcome: ItemOutcome, error: Option<Error>) {
         self.0.progress.item_ended(outcome);
         if *self.0.verbose.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -109,9 +119,7 @@ impl Events for Output {
             Event::Print(text) => self.result(&text),
             Event::Info(text) => self.remark(&text),
             Event::Warning(text) => self.remark(&format!("warning: {text}")),
-            Event::Waiting { backend, reason, wait } => {
-                self.remark(&format!("waiting {} s for {backend} ({reason})", wait.as_secs_f64().ceil()));
-            }
+            Event::Waiting { backend, reason, wait } => self.waiting(backend, &reason, wait),
             Event::ProcessStarted { job, to_do } => self.0.progress.start(&job, to_do),
             Event::ItemEnded { id, outcome, error } => self.item_ended(id, outcome, error),
             Event::ProcessEnded { .. } => self.0.progress.end(),

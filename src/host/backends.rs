@@ -35,7 +35,7 @@ pub fn module() -> Module {
 pub struct Completion(Arc<Reply>);
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The backend of a role or of a name in `config/fthost.yaml`.
     ///
@@ -113,6 +113,7 @@ mod functions {
     ///
     /// The reply is validated here, whatever the server promises. A reply that does not fit is shown
     /// to the model once, with its fault. `schema` comes from `load_schema`, `rubric.schema`, or is a map.
+    /// Options: `system`, `max_tokens`, `temperature`, `top_p`, `seed`, `stop`, as for `complete`.
     ///
     /// Errors: those of `complete`, and `invalid_json`, `schema_mismatch` (with the reply in `e.raw`).
     ///
@@ -158,6 +159,7 @@ mod functions {
         backend.model().to_string()
     }
 
+    /// The text of the reply, without reasoning.
     #[rhai_fn(get = "content", pure)]
     pub fn completion_content(completion: &mut Completion) -> String {
         completion.0.content.clone()
@@ -168,16 +170,19 @@ mod functions {
         completion.0.model.clone()
     }
 
+    /// Why the reply ended, in the provider's word.
     #[rhai_fn(get = "finish_reason", pure)]
     pub fn completion_finish_reason(completion: &mut Completion) -> String {
         completion.0.finish_reason.clone()
     }
 
+    /// The reasoning before the reply, as far as the provider shows it; else `()`.
     #[rhai_fn(get = "reasoning", pure)]
     pub fn completion_reasoning(completion: &mut Completion) -> Dynamic {
         completion.0.reasoning.clone().map_or(Dynamic::UNIT, Dynamic::from)
     }
 
+    /// The tokens of the call: `#{input_tokens, output_tokens, cached_tokens, reasoning_tokens}`.
     #[rhai_fn(get = "usage", pure, return_raw)]
     pub fn completion_usage(completion: &mut Completion) -> ScriptResult<Dynamic> {
         Ok(values::from_serialize(&completion.0.usage)?)

@@ -20,7 +20,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Opens a checkpoint: `id in checkpoint`, `checkpoint.len`, `checkpoint.ids`.
     ///
@@ -71,16 +71,34 @@ mod functions {
         Ok(ctx.world.stop_on_disk_error(result)?)
     }
 
+    /// Whether the checkpoint holds a complete record of an id: what `id in checkpoint` asks.
+    ///
+    /// ```rhai
+    /// append_checkpoint("data/done.jsonl", #{id: "a"});
+    /// load_checkpoint("data/done.jsonl").contains("a")   // -> true
+    /// ```
     #[rhai_fn(name = "contains", pure)]
     pub fn checkpoint_contains(checkpoint: &mut CheckpointValue, id: &str) -> bool {
         checkpoint.0.contains_complete(id)
     }
 
+    /// How many ids have a record.
+    ///
+    /// ```rhai
+    /// append_checkpoint("data/done.jsonl", #{id: "a"});
+    /// load_checkpoint("data/done.jsonl").len   // -> 1
+    /// ```
     #[rhai_fn(get = "len", name = "len", pure)]
     pub fn checkpoint_len(checkpoint: &mut CheckpointValue) -> i64 {
         checkpoint.0.len() as i64
     }
 
+    /// The ids that have a record.
+    ///
+    /// ```rhai
+    /// append_checkpoint("data/done.jsonl", #{id: "a"});
+    /// load_checkpoint("data/done.jsonl").ids   // -> ["a"]
+    /// ```
     #[rhai_fn(get = "ids", name = "ids", pure)]
     pub fn checkpoint_ids(checkpoint: &mut CheckpointValue) -> Array {
         checkpoint.0.ids().into_iter().map(Into::into).collect()

@@ -13,7 +13,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Words per turn and their ratios, as a text for a judge's prompt.
     ///

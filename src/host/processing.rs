@@ -12,7 +12,7 @@ use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::script::closure::{Closure, unshare};
 use crate::script::{Ctx, ScriptResult, values};
-use crate::work::process::{self, Item, Items, Job};
+use crate::work::process::{self, BadItem, Item, Items, Job};
 use crate::work::{plan, pool};
 
 /// The functions that take options.
@@ -36,7 +36,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Works on items in parallel, keeps each record, and goes on where an earlier run stopped.
     ///
@@ -102,7 +102,7 @@ mod functions {
     /// ```
     #[rhai_fn(get = "len", name = "len", pure)]
     pub fn lazy_len(items: &mut LazyItems) -> Dynamic {
-        items.len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
+        items.known_len().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
     }
 }
 
@@ -127,17 +127,19 @@ impl Given {
         }
     }
 
-    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic>> + Send + '_> {
+    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic, BadItem>> + Send + '_> {
         match self {
             Given::Array(items) => Box::new(items.iter().cloned().map(Ok)),
-            Given::Lazy(lazy) => Box::new(lazy.iter().map(|item| item.map(|json| values::from_json(&json)))),
+            Given::Lazy(lazy) => Box::new(lazy.iter().map(|(id, item)| {
+                item.map(|json| values::from_json(&json)).map_err(|error| BadItem { id, error })
+            })),
         }
     }
 }
 
 impl Items<Dynamic> for Given {
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<Dynamic>>> + Send + '_> {
-        let item = |(i, value): (usize, Result<Dynamic>)| {
+    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<Dynamic>, BadItem>> + Send + '_> {
+        let item = |(i, value): (usize, Result<Dynamic, BadItem>)| {
             let payload = value?;
             let plain = values::to_json(&payload)?;
             Ok(Item { id: plan::item_id(&plain, i)?, plain, payload })
@@ -192,7 +194,10 @@ fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure:
     let options = Options::of("parallel_map", options)?;
     let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);
     let closure = Closure::new(context, closure)?;
-    let elements = Given::of("parallel_map", items)?.values().collect::<Result<Vec<_>>>()?;
+    let elements = Given::of("parallel_map", items)?
+        .values()
+        .collect::<Result<Vec<_>, BadItem>>()
+        .map_err(|bad| bad.error)?;
     let results: Vec<Mutex<Option<Result<Dynamic>>>> = elements.iter().map(|_| Mutex::new(None)).collect();
     pool::run(&ctx.world.threads, width, elements.into_iter().enumerate(), |(i, element)| {
         let ctx = ctx.with_scope(ctx.scope.branch(i));

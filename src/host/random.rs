@@ -15,7 +15,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// A generator of random numbers, seeded by a text: the Mersenne Twister, drawn as CPython draws.
     ///

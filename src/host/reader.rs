@@ -39,24 +39,26 @@ impl LazyItems {
     }
 
     /// How many there are, when that is known without reading them.
-    pub fn len(&self) -> Option<usize> {
+    pub fn known_len(&self) -> Option<usize> {
         match &self.source {
             Source::Transcripts(paths) => Some(paths.len()),
             Source::Lines(_) => None,
         }
     }
 
-    /// The items, as JSON.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = Result<Value>> + Send> {
+    /// The items, as JSON, with the ids that their files are named by.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = (Option<String>, Result<Value>)> + Send> {
         let project = self.project.clone();
         match &self.source {
             Source::Transcripts(paths) => {
                 let paths = paths.clone();
-                Box::new((0..paths.len()).map(move |i| read_transcript(&project, &paths[i])))
+                Box::new(
+                    (0..paths.len()).map(move |i| (stem(&paths[i]), read_transcript(&project, &paths[i]))),
+                )
             }
             Source::Lines(path) => match lines(&project, path) {
-                Ok(lines) => lines,
-                Err(error) => Box::new(std::iter::once(Err(error))),
+                Ok(lines) => Box::new(lines.map(|line| (None, line))),
+                Err(error) => Box::new(std::iter::once((None, Err(error)))),
             },
         }
     }
@@ -67,8 +69,13 @@ impl IntoIterator for LazyItems {
     type IntoIter = Box<dyn Iterator<Item = ScriptResult<Dynamic>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        Box::new(self.iter().map(|item| Ok(values::from_json(&item?))))
+        Box::new(self.iter().map(|(_, item)| Ok(values::from_json(&item?))))
     }
+}
+
+/// `data/raw/transcripts/a.json` -> `a`
+fn stem(path: &str) -> Option<String> {
+    Some(path.rsplit('/').next()?.strip_suffix(".json")?.to_string())
 }
 
 /// A transcript's file, checked for its shape.

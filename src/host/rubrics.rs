@@ -25,7 +25,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Reads a rubric (YAML). Its parts: `.criteria .ids .weights .gates .threshold .hash .schema .categories`,
     /// `.without(ids)`, `.only(ids)`.
@@ -96,41 +96,49 @@ mod functions {
         Ok(rubric.only(&super::texts(&ids)?)?)
     }
 
+    /// The ids of the criteria to ask for, in the order of the file.
     #[rhai_fn(get = "ids", pure)]
     pub fn rubric_ids(rubric: &mut Rubric) -> Array {
         rubric.ids().into_iter().map(Into::into).collect()
     }
 
+    /// The criteria to ask for: `#{id, question, na_valid, min_turns, guidance, examples}`.
     #[rhai_fn(get = "criteria", pure, return_raw)]
     pub fn rubric_criteria(rubric: &mut Rubric) -> ScriptResult<Dynamic> {
         Ok(values::from_serialize(&rubric.criteria().collect::<Vec<_>>())?)
     }
 
+    /// The categories: `#{name, weight, criteria}`.
     #[rhai_fn(get = "categories", pure, return_raw)]
     pub fn rubric_categories(rubric: &mut Rubric) -> ScriptResult<Dynamic> {
         Ok(values::from_serialize(&rubric.categories())?)
     }
 
+    /// The weight of each category, by its name.
     #[rhai_fn(get = "weights", pure)]
     pub fn rubric_weights(rubric: &mut Rubric) -> Map {
         rubric.weights().into_iter().map(|(name, weight)| (name.into(), weight.into())).collect()
     }
 
+    /// The ids of the criteria of which one NO fails a transcript.
     #[rhai_fn(get = "gates", pure)]
     pub fn rubric_gates(rubric: &mut Rubric) -> Array {
         rubric.gates().iter().map(|id| id.clone().into()).collect()
     }
 
+    /// The score from which a transcript passes.
     #[rhai_fn(get = "threshold", pure)]
     pub fn rubric_threshold(rubric: &mut Rubric) -> f64 {
         rubric.threshold()
     }
 
+    /// What identifies the rubric: it changes with its content, not with comments or layout.
     #[rhai_fn(get = "hash", pure)]
     pub fn rubric_hash(rubric: &mut Rubric) -> String {
         rubric.hash().to_string()
     }
 
+    /// The JSON schema of a judge's output: `#{C1: #{reasoning, answer}, ...}` for the criteria to ask for.
     #[rhai_fn(get = "schema", pure, return_raw)]
     pub fn rubric_schema(rubric: &mut Rubric) -> ScriptResult<SchemaValue> {
         Ok(SchemaValue(backends::schema(rubric.schema())?))

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::checkpoints::CheckpointValue;
 use super::reader::{parse_line, read_transcript};
 use super::rubrics::texts;
+use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::rubric::Rubric;
 use crate::pipeline::transcript::content_hash;
@@ -28,7 +29,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The mean over the criteria that have an answer: YES 1; NO and ERROR 0; NA is left out, or 0 where it
     /// is among `na_invalid`. 1.0 when there is nothing to average.
@@ -150,7 +151,12 @@ fn pass(ctx: &Ctx, checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<Map>
     let hash_today = |id: &str| match read_transcript(project, &transcript_path(id)) {
         Ok(transcript) => Ok(Some(content_hash(&transcript))),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        // Damaged is changed: it is not trained on, and the others go on.
+        Err(error) => {
+            let place = error.place().map(|place| format!("{place}: ")).unwrap_or_default();
+            ctx.world.emit(Event::Warning(format!("{place}{error}")));
+            Ok(Some(String::new()))
+        }
     };
     let sorted = passing::passing(records, hash_today, rubric.hash(), &rejected(ctx)?)?;
     let mut result = Map::new();

@@ -24,7 +24,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// After which exchanges a conversation is cut, seeded by its id; the last always ends the list.
     ///

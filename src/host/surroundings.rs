@@ -18,7 +18,7 @@ pub fn module() -> Module {
 const SLEEP_STEP: Duration = Duration::from_millis(20);
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The value of `-s key=value` on the command line, in the type of the default; else the default.
     ///
@@ -65,22 +65,21 @@ mod functions {
         Ok((Ctx::of(&context)?.world.clock)())
     }
 
-    /// An array of arrays as one array.
+    /// An array of arrays as one array; elements that are no arrays stay as they are.
     ///
     /// ```rhai
-    /// flatten([[1, 2], [], [3]])   // -> [1, 2, 3]
+    /// flatten([[1, 2], [], 3, [[4]]])   // -> [1, 2, 3, [4]]
     /// ```
-    #[rhai_fn(return_raw)]
-    pub fn flatten(arrays: Array) -> ScriptResult<Array> {
+    pub fn flatten(arrays: Array) -> Array {
         let mut flat = Array::new();
-        for (i, array) in arrays.into_iter().enumerate() {
-            let wrong = |found| {
-                let found = values::friendly_type(found);
-                Error::new(Kind::Argument, format!("`flatten`: element {i} is not an array, but {found}"))
-            };
-            flat.append(&mut array.into_array().map_err(wrong)?);
+        for element in arrays {
+            if element.is_array() {
+                flat.append(&mut element.into_array().unwrap_or_default());
+            } else {
+                flat.push(element);
+            }
         }
-        Ok(flat)
+        flat
     }
 
     /// Waits for so many seconds; Ctrl-C ends the wait.

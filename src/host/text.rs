@@ -24,7 +24,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// The exchanges so far as a text.
     ///
@@ -32,7 +32,7 @@ mod functions {
     /// exchanges; `numbered`: number the turns; `empty`: what stands for no exchanges at all.
     ///
     /// ```rhai
-    /// format_history([["Hi", "Hello"]])   // -> "User: Hi\n\nAssistant: Hello"
+    /// format_history([["Hi", "Hello"]])   // -> "User: Hi\nAssistant: Hello"
     /// ```
     #[rhai_fn(return_raw)]
     pub fn format_history(exchanges: Array) -> ScriptResult<String> {

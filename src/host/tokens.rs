@@ -18,7 +18,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Tokens of a text, in `cl100k_base` or another encoding of tiktoken (`o200k_base`, ...).
     ///

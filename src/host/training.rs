@@ -28,7 +28,7 @@ pub fn module() -> Module {
 }
 
 #[export_module]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
     /// Writes `training_data.jsonl`, `validation.jsonl` and `manifest.jsonl` into a directory below data/.
     ///

@@ -254,7 +254,16 @@ mod tests {
             messages.push(Message::new("assistant", format!("a{turn}")));
         }
         let (transcript, group) = (transcript.to_string(), group.to_string());
-        Example { transcript, group, first, last, tokens: 10 * last, truncated: first > 1, offline: false, messages }
+        Example {
+            transcript,
+            group,
+            first,
+            last,
+            tokens: 10 * last,
+            truncated: first > 1,
+            offline: false,
+            messages,
+        }
     }
 
     #[test]

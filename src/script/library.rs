@@ -1,14 +1,14 @@
 //! The scripts of a run: texts, syntax trees and imports, loaded before anything runs, so that a
 //! mistake anywhere is found before the first call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
 use sha2::{Digest, Sha256};
 
 use super::signatures::Signatures;
-use super::trace;
+use super::words;
 use crate::base::{Error, Kind, Place, Result, suggest};
 
 /// One loaded script file.
@@ -37,6 +37,8 @@ pub struct HostName {
 /// All loaded scripts.
 pub struct Library {
     units: RwLock<BTreeMap<String, Arc<Unit>>>,
+    /// Units whose imports did not load: `check` reads them all the same, and loading them again fails again.
+    broken: RwLock<BTreeSet<String>>,
     loader: Loader,
     signatures: OnceLock<Signatures>,
     host_names: Vec<HostName>,
@@ -45,12 +47,28 @@ pub struct Library {
 impl Library {
     /// An empty library; `host_names` are the functions that scripts may not redefine.
     pub fn new(loader: Loader, host_names: Vec<HostName>) -> Library {
-        Library { units: RwLock::default(), loader, signatures: OnceLock::new(), host_names }
+        Library {
+            units: RwLock::default(),
+            broken: RwLock::default(),
+            loader,
+            signatures: OnceLock::new(),
+            host_names,
+        }
     }
 
     /// A loaded unit.
     pub fn unit(&self, path: &str) -> Option<Arc<Unit>> {
         self.units.read().ok()?.get(path).cloned()
+    }
+
+    /// Whether a host function has this name.
+    pub fn is_host_name(&self, name: &str) -> bool {
+        self.host_names.iter().any(|host| host.name == name)
+    }
+
+    /// All units that are loaded.
+    pub fn units(&self) -> Vec<Arc<Unit>> {
+        self.units.read().map(|units| units.values().cloned().collect()).unwrap_or_default()
     }
 
     /// The functions that scripts can call.
@@ -111,7 +129,8 @@ impl Library {
         text: Option<String>,
         open: &mut Vec<String>,
     ) -> Result<Arc<Unit>> {
-        if let Some(unit) = self.unit(path).filter(|_| text.is_none()) {
+        let is_broken = self.broken.read().is_ok_and(|broken| broken.contains(path));
+        if let Some(unit) = self.unit(path).filter(|_| text.is_none() && !is_broken) {
             return Ok(unit);
         }
         let text = text.map_or_else(|| (self.loader)(path), Ok)?;
@@ -119,12 +138,23 @@ impl Library {
         if let Ok(mut units) = self.units.write() {
             units.insert(path.into(), unit.clone());
         }
+        self.note_broken(path, true);
         open.push(path.into());
         for (import, position) in &unit.imports {
             self.load_import(engine, &unit, import, *position, open)?;
         }
         open.pop();
+        self.note_broken(path, false);
         Ok(unit)
+    }
+
+    fn note_broken(&self, path: &str, is_broken: bool) {
+        if let Ok(mut broken) = self.broken.write() {
+            match is_broken {
+                true => broken.insert(path.to_string()),
+                false => broken.remove(path),
+            };
+        }
     }
 
     fn load_import(
@@ -137,8 +167,7 @@ impl Library {
     ) -> Result<()> {
         let place = place_in(unit, position);
         if let Some(start) = open.iter().position(|path| path == import) {
-            let chain = open[start..].iter().map(String::as_str).chain([import]);
-            let chain = chain.collect::<Vec<_>>().join(" -> ");
+            let chain = cycle(&open[start..]);
             return Err(Error::new(Kind::Script, format!("these scripts import each other: {chain}"))
                 .hint("move what both need into a third script")
                 .at(place));
@@ -147,7 +176,7 @@ impl Library {
     }
 
     fn compile(&self, engine: &Engine, path: &str, text: String) -> Result<Unit> {
-        let mut ast = engine.compile(&text).map_err(|e| trace::parse_error(engine, self, path, &text, &e))?;
+        let mut ast = engine.compile(&text).map_err(|e| words::parse_error(engine, path, &text, &e))?;
         ast.set_source(path);
         let mut unit = Unit { path: path.into(), source: text.into(), ast, imports: Vec::new() };
         self.refuse_shadowing(&unit)?;
@@ -171,6 +200,13 @@ impl Library {
             }
         }
     }
+}
+
+/// A cycle in words, told from its first path by name: the same one wherever it was entered.
+fn cycle(paths: &[String]) -> String {
+    let first = (0..paths.len()).min_by_key(|i| &paths[*i]).unwrap_or(0);
+    let around = paths.iter().cycle().skip(first).take(paths.len() + 1);
+    around.map(String::as_str).collect::<Vec<_>>().join(" -> ")
 }
 
 /// The path of the unit that an import names: `personas` -> `scripts/personas.rhai`.
@@ -215,10 +251,10 @@ fn imports(unit: &Unit) -> Result<Vec<(String, Position)>> {
     let mut found = Vec::new();
     let mut fault = None;
     unit.ast.walk(&mut |path| {
-        if let Some(ASTNode::Stmt(Stmt::Import(import, position))) = path.last() {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last() {
             match import_of(&import.0) {
                 Ok(target) => found.push((target, import.0.position())),
-                Err(e) => fault = fault.take().or(Some(e.at(place_in(unit, *position)))),
+                Err(e) => fault = fault.take().or(Some(e.at(place_in(unit, import.0.position())))),
             }
         }
         true

@@ -10,6 +10,7 @@ pub mod resolver;
 pub mod signatures;
 pub mod trace;
 pub mod values;
+pub mod words;
 
 pub use context::Ctx;
 pub use engine::ScriptEngine;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rhai::Engine;
 
 use super::values::friendly_type;
+use crate::base::suggest;
 
 /// One overload of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,10 @@ impl Signatures {
         for (name, signature) in engine.collect_fn_metadata(None, each, true) {
             all.entry(name).or_default().push(signature);
         }
+        for overloads in all.values_mut() {
+            // The engine lists them in no order.
+            overloads.sort_by(|a, b| (a.arity, &a.text).cmp(&(b.arity, &b.text)));
+        }
         Signatures(all)
     }
 
@@ -39,9 +44,13 @@ impl Signatures {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether some value has a property of this name: it is read without parentheses.
-    pub fn is_property(&self, name: &str) -> bool {
-        self.0.contains_key(&format!("get${name}"))
+    /// What to do about an unknown name, which may be one of `known`.
+    pub fn advice<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+        if self.0.contains_key(&format!("get${name}")) {
+            return Some(format!("`{name}` is a property: write `.{name}` without parentheses"));
+        }
+        let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, here)| *here);
+        elsewhere.or_else(|| suggest::nearest(name, known)).map(|name| format!("did you mean `{name}`?"))
     }
 
     /// All names that a person could have meant (no operators, no getters).
@@ -51,6 +60,25 @@ impl Signatures {
     }
 }
 
+/// What other languages call it, and what it is called here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("append", "push"),
+    ("count", "len"),
+    ("has", "contains"),
+    ("includes", "contains"),
+    ("int", "to_int"),
+    ("length", "len"),
+    ("lower", "to_lower"),
+    ("println", "print"),
+    ("size", "len"),
+    ("str", "to_string"),
+    ("strip", "trim"),
+    ("toLowerCase", "to_lower"),
+    ("toUpperCase", "to_upper"),
+    ("typeof", "type_of"),
+    ("upper", "to_upper"),
+];
+
 /// The most overloads that an error lists.
 const SHOWN: usize = 6;
 
@@ -58,7 +86,8 @@ const SHOWN: usize = 6;
 pub fn it_takes(overloads: &[String]) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for overload in overloads.iter().map(String::as_str) {
-        if !lines.contains(&overload) {
+        // The engine registers arithmetic on 32-bit floats, which scripts never see.
+        if !lines.contains(&overload) && !overload.contains("f32") {
             lines.push(overload);
         }
     }
@@ -66,6 +95,7 @@ pub fn it_takes(overloads: &[String]) -> String {
     lines.truncate(SHOWN);
     let more = if left_out == 0 { String::new() } else { format!("\nand {left_out} more") };
     match lines.as_slice() {
+        [] => "look it up: `fthost docs`".into(),
         [only] => format!("it is {only}"),
         lines => format!("it is one of\n{}{more}", lines.join("\n")),
     }
@@ -74,9 +104,18 @@ pub fn it_takes(overloads: &[String]) -> String {
 fn text_of(metadata: &rhai::FuncMetadata) -> String {
     let mut infos = metadata.params_info.iter().map(|p| p.as_str());
     let params: Vec<String> = infos.by_ref().filter_map(param).collect();
-    let shown = if params.is_empty() && metadata.num_params > 0 { vec!["..".into()] } else { params };
     let result = return_type(&metadata.return_type);
+    if let Some(object) = object(metadata, &params) {
+        return format!("{object}.{}({}){result}", metadata.name, params[1..].join(", "));
+    }
+    let shown = if params.is_empty() && metadata.num_params > 0 { vec!["..".into()] } else { params };
     format!("{}({}){result}", metadata.name, shown.join(", "))
+}
+
+/// The type of a method's object; `params` are its shown parameters.
+pub fn object<'a>(metadata: &rhai::FuncMetadata, params: &'a [String]) -> Option<&'a str> {
+    metadata.params_info.iter().find(|info| info.contains("&mut"))?;
+    params.first()?.split_once(": ").map(|(_, kind)| kind)
 }
 
 /// `text: &str` -> `text: string`; the call context is not a parameter that scripts see.
@@ -99,7 +138,7 @@ pub fn return_type(raw: &str) -> String {
         }
     }
     match friendly_type(kind).as_str() {
-        "()" | "" => String::new(),
+        "()" | "" | "RhaiResult" => String::new(),
         name => format!(" -> {name}"),
     }
 }

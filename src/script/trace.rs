@@ -1,16 +1,15 @@
 //! From the engine's errors to ours: what happened in words of scripts, where (paired with the file
 //! whose position it is), the calls that led there, and advice.
 
-use rhai::{
-    Dynamic, Engine, EvalAltResult, LexError, NativeCallContext, ParseError, ParseErrorType, Position, Token,
-};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
 use super::context::Ctx;
 use super::library::Library;
 use super::raise::ScriptError;
 use super::signatures::it_takes;
 use super::values::friendly_type;
-use crate::base::{Error, Frame, Kind, Place, suggest};
+use super::words;
+use crate::base::{Error, Frame, Kind, Place};
 
 /// An error that ended the script `entry`.
 pub fn script_error(error: EvalAltResult, engine: &Engine, library: &Library, entry: &str) -> Error {
@@ -21,15 +20,6 @@ pub fn script_error(error: EvalAltResult, engine: &Engine, library: &Library, en
 pub fn error_in_closure(error: EvalAltResult, context: &NativeCallContext, ctx: &Ctx) -> Error {
     let source = context.call_source().unwrap_or(&ctx.run.entry).to_string();
     Walk { engine: context.engine(), library: &ctx.library, source, frames: Vec::new() }.explain(error)
-}
-
-/// A syntax error, with advice.
-pub fn parse_error(engine: &Engine, _library: &Library, path: &str, text: &str, error: &ParseError) -> Error {
-    let (message, hint) = parse_message(engine, text, error.err_type());
-    let position = error.position();
-    let line = position.line().unwrap_or_else(|| text.lines().count().max(1));
-    let place = Place::new(path, text, line, position.position().unwrap_or(0));
-    Error::new(Kind::Script, message).or_hint(hint).at(place)
 }
 
 /// Follows an error inwards. Each position belongs to the file of the frame around it.
@@ -93,10 +83,9 @@ impl Walk<'_> {
             EvalAltResult::ErrorFunctionNotFound(signature, _) => self.unknown_function(&signature),
             EvalAltResult::ErrorParsing(kind, _) => {
                 let text = self.library.unit(&self.source).map(|u| u.source.to_string()).unwrap_or_default();
-                let (message, hint) = parse_message(self.engine, &text, &kind);
-                Error::new(Kind::Script, message).or_hint(hint)
+                words::of_syntax(self.engine, &text, &kind)
             }
-            other => limit_error(&other).unwrap_or_else(|| language_error(&other)),
+            other => words::of(&other),
         }
     }
 
@@ -108,9 +97,16 @@ impl Walk<'_> {
         let overloads = signatures.overloads(name);
         if overloads.is_empty() {
             return Error::new(Kind::Script, format!("unknown function `{name}`"))
-                .or_hint(did_you_mean(suggest::nearest(name, signatures.names())));
+                .or_hint(signatures.advice(name, signatures.names()));
         }
         let arguments = argument_types(arguments.trim_end_matches(')'));
+        if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+            let (left, right) = arguments.split_once(", ").unwrap_or((&arguments, ""));
+            let with = if right.is_empty() { String::new() } else { format!(" and {right}") };
+            return Error::new(Kind::Script, format!("`{name}` does not work on {left}{with}")).hint(
+                "convert one of them: to_string(), to_int(), to_float(), parse_int(text); see type_of(x)",
+            );
+        }
         let list: Vec<String> = overloads.iter().map(|s| s.text.clone()).collect();
         Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(&list))
     }
@@ -121,11 +117,6 @@ fn word_at(place: &Place) -> String {
     let rest = place.text.chars().skip(place.column.saturating_sub(1));
     let word: String = rest.take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     if word.is_empty() { "closure".into() } else { word }
-}
-
-/// "did you mean `x`?"
-pub fn did_you_mean(name: Option<&str>) -> Option<String> {
-    name.map(|name| format!("did you mean `{name}`?"))
 }
 
 /// `&str | ImmutableString | String, i64` -> `string, int`.
@@ -155,127 +146,4 @@ pub fn thrown(value: Dynamic) -> Error {
             None => Error::new(Kind::Script, message).own_kind(name),
         },
     }
-}
-
-fn limit_error(error: &EvalAltResult) -> Option<Error> {
-    use EvalAltResult::*;
-    let (message, setting) = match error {
-        ErrorTooManyOperations(_) => ("this runs too long: more operations than allowed", "operations"),
-        ErrorStackOverflow(_) => ("calls are nested too deeply", "call_levels"),
-        ErrorDataTooLarge(what, _) => {
-            let message = format!("too large: {}", what.to_lowercase());
-            let lower = what.to_lowercase();
-            let setting = ["string", "array", "map"].iter().find(|word| lower.contains(**word));
-            return Some(limit(
-                &message,
-                &match setting {
-                    Some(&"string") | None => "string_bytes".to_string(),
-                    Some(what) => format!("{what}_size"),
-                },
-            ));
-        }
-        ErrorTooManyModules(_) => ("too many modules are imported", "modules"),
-        ErrorTooManyVariables(_) => ("too many variables", "variables"),
-        _ => return None,
-    };
-    Some(limit(message, setting))
-}
-
-fn limit(message: &str, setting: &str) -> Error {
-    let hint = format!("is it an endless loop? Otherwise raise limits.{setting} in config/fthost.yaml");
-    Error::new(Kind::Limit, message).hint(hint)
-}
-
-/// An error of the language itself, its words without the position that we show ourselves.
-fn language_error(error: &EvalAltResult) -> Error {
-    let full = error.to_string();
-    let message = full.split(" (line ").next().unwrap_or(&full);
-    let hint = match error {
-        EvalAltResult::ErrorDataRace(..) => Some(
-            "a value cannot be changed while a closure that holds it runs: copy it first (`let copy = x;`)",
-        ),
-        EvalAltResult::ErrorMismatchDataType(..) => Some("check the value with `type_of(x)`"),
-        EvalAltResult::ErrorForbiddenVariable(..) => None,
-        _ => None,
-    };
-    Error::new(Kind::Script, lower_first(&plain_words(message))).or_hint(hint.map(str::to_string))
-}
-
-/// Type names of the implementation, in words of scripts.
-fn plain_words(message: &str) -> String {
-    const WORDS: &[(&str, &str)] = &[
-        ("&str | ImmutableString | String", "string"),
-        ("ImmutableString", "string"),
-        ("i64", "int"),
-        ("f64", "float"),
-    ];
-    let words = WORDS.iter().fold(message.to_string(), |text, (from, to)| text.replace(from, to));
-    let without_paths = |word: &str| match word.rfind("::") {
-        Some(at) if word.chars().all(|c| c.is_alphanumeric() || ":_'".contains(c)) => {
-            word[at + 2..].to_string()
-        }
-        _ => word.to_string(),
-    };
-    words.split(' ').map(without_paths).collect::<Vec<_>>().join(" ")
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
-fn parse_message(engine: &Engine, text: &str, kind: &ParseErrorType) -> (String, Option<String>) {
-    match kind {
-        ParseErrorType::VariableUndefined(name) => {
-            (format!("unknown variable `{name}`"), variable_hint(engine, text, name))
-        }
-        ParseErrorType::ModuleUndefined(name) => {
-            let hint = format!("import it first: import \"{name}\" as {name};");
-            (format!("unknown module `{name}`"), Some(hint))
-        }
-        ParseErrorType::Reserved(word) => {
-            let hint = "it is a reserved word: use another name, or x[\"...\"] for a map's key";
-            (format!("`{word}` cannot be used here"), Some(hint.into()))
-        }
-        ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, why)) if !why.is_empty() => {
-            (format!("`{symbol}` is not understood: {}", lower_first(why)), None)
-        }
-        other => (lower_first(&plain_words(&other.to_string())), None),
-    }
-}
-
-/// Why a variable is unknown: most often a top-level `let` read in a function, or a slip.
-fn variable_hint(engine: &Engine, text: &str, name: &str) -> Option<String> {
-    let words = identifiers(engine, text);
-    if words.iter().any(|word| word.name == name && word.top_level_let) {
-        return Some(format!(
-            "a function does not see a top-level `let`: pass `{name}` as a parameter, or declare it as \
-             `const {name}` and write `global::{name}`"
-        ));
-    }
-    did_you_mean(suggest::nearest(name, words.iter().map(|w| w.name.as_str()).filter(|word| *word != name)))
-}
-
-struct Word {
-    name: String,
-    top_level_let: bool,
-}
-
-/// The identifiers of a text, by its tokens: it may not parse.
-fn identifiers(engine: &Engine, text: &str) -> Vec<Word> {
-    let texts = [text];
-    let (tokens, _control) = engine.lex(&texts);
-    let (mut depth, mut after_let, mut words) = (0usize, false, Vec::new());
-    for (token, _) in tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_))) {
-        match &token {
-            Token::LeftBrace | Token::MapStart => depth += 1,
-            Token::RightBrace => depth = depth.saturating_sub(1),
-            Token::Identifier(name) => {
-                words.push(Word { name: name.to_string(), top_level_let: after_let && depth == 0 });
-            }
-            _ => {}
-        }
-        after_let = matches!(token, Token::Let);
-    }
-    words
 }

@@ -56,7 +56,8 @@ pub fn friendly_type(name: &str) -> String {
         "FnPtr" | "Fn" => "closure",
         "Dynamic" | "?" => "any value",
         "()" => "()",
-        other => other,
+        // Host types are named after what they hold: `SchemaValue` is a script's Schema.
+        other => other.strip_suffix("Value").unwrap_or(other),
     }
     .to_string()
 }

@@ -127,9 +127,7 @@ pub struct Plan {
 impl Plan {
     /// Adds the next item; an id that came before is an error.
     pub fn add(&mut self, id: &str, version: &Version, held: Option<Held>, redo: &Redo) -> Result<()> {
-        if !self.found.insert(id_hash(id)) {
-            return Err(duplicate(id, self.fates.len()));
-        }
+        self.note(id)?;
         let changed = held.filter(|held| held.complete).map(|held| version.changed_since(held.version));
         for part in changed.iter().flatten() {
             *self.stale_because.entry(part).or_default() += 1;
@@ -143,6 +141,17 @@ impl Plan {
         self.stale += usize::from(fate == Fate::Stale);
         self.fates.push(fate);
         Ok(())
+    }
+
+    /// Adds an item that cannot be read: it is to do, and will fail.
+    pub fn add_unreadable(&mut self, id: &str) -> Result<()> {
+        self.note(id)?;
+        self.fates.push(Fate::ToDo);
+        Ok(())
+    }
+
+    fn note(&mut self, id: &str) -> Result<()> {
+        if self.found.insert(id_hash(id)) { Ok(()) } else { Err(duplicate(id, self.fates.len())) }
     }
 
     /// How many items have a fate.

@@ -1,7 +1,7 @@
 //! The heart: items worked on in parallel, each record durable before it counts, failures kept
 //! apart, and the whole resumable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,10 +29,24 @@ pub struct Item<T> {
     pub payload: T,
 }
 
+/// An item that cannot be read. With an id it fails alone, without one the whole job does.
+pub struct BadItem {
+    /// Whose it is, when that is known all the same.
+    pub id: Option<String>,
+    /// Why.
+    pub error: Error,
+}
+
+impl From<Error> for BadItem {
+    fn from(error: Error) -> BadItem {
+        BadItem { id: None, error }
+    }
+}
+
 /// Items, as often as they are asked for: once to plan, once to work.
 pub trait Items<T>: Sync {
     /// The items from the first on.
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<T>>> + Send + '_>;
+    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<T>, BadItem>> + Send + '_>;
 }
 
 /// The value of `options.version` for an item.
@@ -97,7 +111,15 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<Stri
     let (mut plan, mut versions) = (Plan::default(), Vec::new());
     let limit = world.options.limit.unwrap_or(usize::MAX);
     for item in job.items.pass().take(limit) {
-        let item = item?;
+        let item = match item {
+            Ok(item) => item,
+            Err(BadItem { id: Some(id), .. }) => {
+                plan.add_unreadable(&id)?;
+                versions.push(String::new());
+                continue;
+            }
+            Err(BadItem { id: None, error }) => return Err(error),
+        };
         let option = (job.version_of)(&item.payload)?;
         let version = Version::new(&item.plain, &job.backends, &job.code, &option);
         let entry = files.checkpoint.as_ref().and_then(|checkpoint| checkpoint.entry(&item.id));
@@ -128,7 +150,7 @@ struct Tally {
     completed: usize,
     incomplete: usize,
     failures: Vec<Error>,
-    failed_ids: Vec<String>,
+    failed_ids: HashSet<String>,
     by_kind: BTreeMap<String, usize>,
 }
 
@@ -150,10 +172,11 @@ impl<'a, T: Send> Shift<'a, T> {
         !self.closed.load(Ordering::Acquire) && self.world.stop.check().is_ok()
     }
 
-    fn work_on(&self, item: Result<Item<T>>, version: &str) {
+    fn work_on(&self, item: Result<Item<T>, BadItem>, version: &str) {
         let item = match item {
             Ok(item) => item,
-            Err(error) => return self.give_up(error),
+            Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
+            Err(BadItem { id: None, error }) => return self.give_up(error),
         };
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(60 * minutes));
@@ -191,7 +214,7 @@ impl<'a, T: Send> Shift<'a, T> {
         let mut tally = self.tally();
         *tally.by_kind.entry(error.kind_name().to_string()).or_default() += 1;
         tally.failures.push(error.clone());
-        tally.failed_ids.push(id.into());
+        tally.failed_ids.insert(id.into());
         let first = tally.completed + tally.incomplete == 0 && tally.failures.len() == ALIKE;
         let repeats = first && alike(&tally.failures);
         drop(tally);
@@ -227,9 +250,8 @@ impl<'a, T: Send> Shift<'a, T> {
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let (Some(failed), Some(checkpoint)) = (&self.files.failed, &self.files.checkpoint) {
             let project = &self.world.project;
-            failed.settle(project, |id| {
-                tally.failed_ids.iter().any(|f| f == id) || !checkpoint.contains_complete(id)
-            })?;
+            failed
+                .settle(project, |id| tally.failed_ids.contains(id) || !checkpoint.contains_complete(id))?;
         }
         self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(tally), Err)
     }

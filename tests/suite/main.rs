@@ -1,7 +1,9 @@
 //! The integration tests, in one binary, since linking is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod check;
 mod cli;
+mod docs;
 mod golden;
 mod golden_rhai;
 mod layers;
@@ -10,6 +12,7 @@ mod llm;
 mod model_server;
 mod pipeline_run;
 mod process;
+mod reference;
 mod stops;
 mod store;
 mod support;

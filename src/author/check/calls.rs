@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use super::Finding;
 use super::names::{self, Defined, Names};
+use super::{Finding, Severity};
 use crate::base::config::KINDS;
 use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
 use crate::script::library::{Library, Unit, place_in};
 use crate::script::signatures::Signatures;
-use crate::script::trace::did_you_mean;
 
 /// The functions whose first argument names a file that must be there before the run.
 const READERS: &[&str] = &["render", "load_rubric", "load_yaml", "load_schema"];
@@ -23,6 +22,8 @@ pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
     let names = Names::of(library, unit);
     let mut check = Check { session, library, signatures, unit, names, findings: Vec::new() };
     for_each_call(unit, &mut |call| check.call(call));
+    // Functions and the cases of a `switch` are walked in no order.
+    check.findings.sort_by_key(|finding| finding.error.place().map(|place| (place.line, place.column)));
     check.findings
 }
 
@@ -132,8 +133,9 @@ impl Check<'_> {
         let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
         if named.is_empty() {
             let known = functions.iter().map(|f| f.name.as_str());
-            let error = Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
-                .hint(suggest::hint(call.name(), known));
+            let error =
+                Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
+                    .hint(suggest::hint(call.name(), known));
             self.found("unknown-function", call.position, error);
         } else if named.iter().all(|f| f.params.len() != call.count()) {
             let shown = named.iter().map(|f| f.shown()).collect();
@@ -143,41 +145,44 @@ impl Check<'_> {
 
     fn plain_call(&mut self, call: &Call) {
         let (name, count) = (call.name(), call.count());
-        if let Some((least, most)) = names::keyword(name) {
-            if !(least..=most).contains(&count) {
-                let message = format!("`{name}` does not take {}", arguments(call.expr.args.len()));
-                self.found("wrong-argument-count", call.position, Error::new(Kind::Script, message));
-            }
-            return;
-        }
         let own: Vec<&Defined> = self.names.functions.iter().filter(|f| f.name == name).collect();
         let overloads = self.signatures.overloads(name);
         let in_map = call.is_method && self.names.keys.contains(name);
         // A script's own function called as a method has its object in `this`.
         let fits = own.iter().any(|f| f.params.len() == call.expr.args.len())
             || overloads.iter().any(|overload| overload.arity == count)
+            || names::keyword(name).is_some_and(|(least, most)| (least..=most).contains(&count))
             || in_map;
         if fits {
             return;
         }
-        if own.is_empty() && overloads.is_empty() {
+        if own.is_empty() && overloads.is_empty() && names::keyword(name).is_none() {
             let error = self.unknown(call);
-            return self.found(if call.is_method { "unknown-method" } else { "unknown-function" }, call.position, error);
+            return self.found(
+                if call.is_method { "unknown-method" } else { "unknown-function" },
+                call.position,
+                error,
+            );
         }
         let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
         self.found("wrong-argument-count", call.position, wrong_count(call, shown));
+        // The object may be a map from elsewhere that holds a closure of this name.
+        if call.is_method && !self.library.is_host_name(name) {
+            self.findings.iter_mut().next_back().into_iter().for_each(|f| f.severity = Severity::Warning);
+        }
     }
 
     fn unknown(&self, call: &Call) -> Error {
         let what = if call.is_method { "method" } else { "function" };
         let error = Error::new(Kind::Script, format!("unknown {what} `{}`", call.name()));
-        if self.signatures.is_property(call.name()) && call.is_method {
-            return error.hint(format!("`{0}` is a property: write `.{0}` without parentheses", call.name()));
+        if !call.is_method && self.names.variables.contains(call.name()) {
+            return error
+                .hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
         }
         let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
         known.extend(self.signatures.names());
         known.extend(names::keywords());
-        error.or_hint(did_you_mean(suggest::nearest(call.name(), known)))
+        error.or_hint(self.signatures.advice(call.name(), known))
     }
 
     /// Unknown keys of a map that is written where options are expected.
@@ -209,7 +214,8 @@ impl Check<'_> {
         if let Err(error) = config.choices(name)
             && !is_kind
         {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("unknown-backend", call.expr.args[0].start_position(), error);
         }
     }
@@ -223,7 +229,8 @@ impl Check<'_> {
             return;
         }
         if let Err(error) = project.read_text(path) {
-            let error = Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
+            let error =
+                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("missing-file", call.expr.args[0].start_position(), error);
         }
     }
@@ -232,7 +239,7 @@ impl Check<'_> {
 /// A call whose number of arguments no overload has.
 fn wrong_count(call: &Call, overloads: Vec<String>) -> Error {
     let given = arguments(call.expr.args.len());
-    Error::new(Kind::Script, format!("`{}` does not take {given}", call.name()))
+    Error::new(Kind::Script, format!("`{}` cannot be called with {given}", call.name()))
         .hint(crate::script::signatures::it_takes(&overloads))
 }
 

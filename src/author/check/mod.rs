@@ -94,12 +94,13 @@ pub fn shipped_module(session: &Session, path: &str) -> Result<Vec<Finding>> {
     Ok(once_each(calls::check(session, &unit)))
 }
 
-/// A file that several scripts import is wrong only once.
+/// A file that several scripts import is wrong only once, a cycle only once wherever it was entered.
 fn once_each(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings {
         let same = |known: &Finding| {
-            known.error.place() == finding.error.place() && known.error.message() == finding.error.message()
+            let (a, b) = (&known.error, &finding.error);
+            a.message() == b.message() && (a.place() == b.place() || a.message().contains(" -> "))
         };
         if !kept.iter().any(same) {
             kept.push(finding);

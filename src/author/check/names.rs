@@ -12,7 +12,7 @@ use crate::script::library::{Library, Unit, import_path};
 /// method's object included.
 const KEYWORDS: &[(&str, usize, usize)] = &[
     ("call", 1, usize::MAX),
-    ("curry", 2, usize::MAX),
+    ("curry", 1, usize::MAX),
     ("debug", 1, 1),
     ("Fn", 1, 1),
     ("is_def_fn", 2, 3),
@@ -52,10 +52,12 @@ impl Defined {
 
 /// The names of a unit.
 pub struct Names {
-    /// Its own functions, and the typed methods (`fn int.double()`) of all that it reaches.
+    /// Its own functions, and the typed methods (`fn int.double()`) of others.
     pub functions: Vec<Defined>,
-    /// Keys of maps in all that it reaches: `m.key(x)` calls a closure that a map holds.
+    /// Keys of maps that may hold a closure, in whatever script: `m.key(x)` calls it.
     pub keys: BTreeSet<String>,
+    /// Variables and parameters of the unit: their names are no functions.
+    pub variables: BTreeSet<String>,
     imports: BTreeMap<String, Vec<String>>,
 }
 
@@ -64,26 +66,31 @@ impl Names {
     pub fn of(library: &Library, unit: &Unit) -> Names {
         let mut functions = defined(unit);
         let mut keys = BTreeSet::new();
-        for other in library.reachable(&unit.path) {
+        // A module may get maps, and typed methods, from whoever imports it.
+        for other in library.units() {
             keys.extend(keys_of(&other));
             if other.path != unit.path {
                 functions.extend(typed_methods(&other));
             }
         }
-        Names { functions, keys, imports: aliases(unit) }
+        Names { functions, keys, variables: variables(unit), imports: aliases(unit) }
     }
 
     /// The unit behind `a::b`, if it is loaded.
     pub fn module(&self, library: &Library, path: &[&str]) -> Option<Arc<Unit>> {
         let (first, rest) = path.split_first()?;
-        // One alias for two files, in different blocks: which one holds here is not known.
-        let [file] = self.imports.get(*first)?.as_slice() else { return None };
-        let unit = library.unit(file)?;
-        match rest {
-            [] => Some(unit),
-            rest => Names { functions: Vec::new(), keys: BTreeSet::new(), imports: aliases(&unit) }.module(library, rest),
+        let mut unit = module_of(library, &self.imports, first)?;
+        for alias in rest {
+            unit = module_of(library, &aliases(&unit), alias)?;
         }
+        Some(unit)
     }
+}
+
+/// The unit behind an alias. One alias for two files, in different blocks: which one holds is not known.
+fn module_of(library: &Library, imports: &BTreeMap<String, Vec<String>>, alias: &str) -> Option<Arc<Unit>> {
+    let [file] = imports.get(alias)?.as_slice() else { return None };
+    library.unit(file)
 }
 
 /// The functions of a unit, without its closures.
@@ -94,7 +101,9 @@ pub fn defined(unit: &Unit) -> Vec<Defined> {
         params: f.params.iter().map(ToString::to_string).collect(),
         public: f.access == FnAccess::Public,
     };
-    functions.map(one).collect()
+    let mut all: Vec<Defined> = functions.map(one).collect();
+    all.sort_by(|a, b| (&a.name, a.params.len()).cmp(&(&b.name, b.params.len())));
+    all
 }
 
 /// Methods with a type are visible wherever their script is imported.
@@ -121,13 +130,28 @@ fn aliases(unit: &Unit) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// The keys of map literals, and the properties that are assigned to.
+fn variables(unit: &Unit) -> BTreeSet<String> {
+    let params = unit.ast.iter_functions().flat_map(|f| f.params);
+    let mut found: BTreeSet<String> = params.map(ToString::to_string).collect();
+    unit.ast.walk(&mut |path| {
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => drop(found.insert(variable.0.name.to_string())),
+            Some(ASTNode::Stmt(Stmt::For(each, _))) => drop(found.insert(each.0.name.to_string())),
+            _ => {}
+        }
+        true
+    });
+    found
+}
+
+/// The keys of map literals, and the properties that are assigned to, where a closure may stand.
 fn keys_of(unit: &Unit) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     unit.ast.walk(&mut |path| {
         match path.last() {
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
-                keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
+                let held = map.0.iter().filter(|(_, value)| may_be_closure(value));
+                keys.extend(held.map(|(key, _)| key.name.to_string()));
             }
             Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
                 keys.extend(last_property(&assignment.1.lhs));
@@ -137,6 +161,19 @@ fn keys_of(unit: &Unit) -> BTreeSet<String> {
         true
     });
     keys
+}
+
+fn may_be_closure(value: &Expr) -> bool {
+    use Expr::*;
+    let plain = matches!(
+        value,
+        StringConstant(..)
+            | InterpolatedString(..)
+            | IntegerConstant(..)
+            | FloatConstant(..)
+            | BoolConstant(..)
+    );
+    !(plain || matches!(value, CharConstant(..) | Unit(..) | Array(..) | Map(..) | And(..) | Or(..)))
 }
 
 fn last_property(target: &Expr) -> Option<String> {
