@@ -238,14 +238,18 @@ fn what_a_human_rejects_is_not_trained_on() {
 }
 
 #[test]
-fn one_damaged_transcript_is_named_before_anything_is_judged() {
+fn a_damaged_transcript_fails_alone() {
     let project = TestProject::shipped();
     generate(&project, "").exits(0);
     let (path, text) = project.files("data/raw/transcripts")[2].clone();
     project.write(&path, std::str::from_utf8(&text[..text.len() / 2]).unwrap());
     let line = text[..text.len() / 2].split(|byte| *byte == b'\n').count();
-    assess(&project, "").exits(2).says(&format!("{path}:{line}:")).says("generate the transcript again");
-    assert!(project.lines(ASSESSMENT).is_empty(), "nothing was judged");
+    assess(&project, "").exits(1).says(&format!("{path}:{line}:")).says("generate the transcript again");
+    assert_eq!(project.lines(ASSESSMENT).len(), 3);
+    let failed = project.lines("data/assessments/checkpoint.failed.jsonl");
+    assert!(failed.len() == 1 && failed[0]["place"].as_str().unwrap().starts_with(&path), "{failed:?}");
+    project.write(&path, std::str::from_utf8(&text).unwrap());
+    assess(&project, "").exits(0).prints("new 1, already there 3");
 }
 
 #[test]
