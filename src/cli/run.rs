@@ -3,38 +3,71 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::args::{Common, Run};
 use super::check::show_errors;
 use super::output::{Output, end_event};
 use super::{exit, project, signals, summary};
 use crate::author::check;
-use crate::base::{Kind, Result};
+use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
 use crate::work::plan::Redo;
 use crate::work::settings::Settings;
 use crate::work::world::RunOptions;
 
-/// Runs the scripts; the exit code is that of the last one that ran.
+/// Runs the scripts; the exit code is that of the last one that ran. Whatever happens, the last event for
+/// machines is the end.
 pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let started = Instant::now();
     output.set_verbose(common.verbose);
+    let end = |code: u8, backends: Value| {
+        let seconds = started.elapsed().as_secs_f64();
+        output.machine(&end_event(code, seconds, backends));
+        seconds
+    };
+    let (session, units) = match prepare(common, args, output) {
+        Ok(ready) => ready,
+        Err(code) => {
+            end(code, Value::Array(Vec::new()));
+            return Ok(code);
+        }
+    };
+    let code = run_all(&session, &units, output);
+    session.world.release_checkpoints();
+    let seconds = end(code, summary::backends_json(&session.world));
+    summary::totals(&session.world, seconds, output);
+    Ok(code)
+}
+
+/// The project and its checked scripts, ready to run. A mistake anywhere, also in a branch that never runs,
+/// is told now; what is left of it is the exit code.
+fn prepare(common: &Common, args: &Run, output: &Output) -> Result<(Session, Vec<Arc<Unit>>), u8> {
+    let tell = |error: Error| {
+        output.error(&error);
+        exit::code(&error)
+    };
+    let session = open(common, args, output).map_err(tell)?;
+    let entries = entries(&session, args).map_err(tell)?;
+    if show_errors(&check::entries(&session, &entries), output) {
+        output.remark("nothing was run");
+        return Err(exit::MISTAKE);
+    }
+    let loaded = |(path, _): &(String, String)| session.engine.library().unit(path);
+    let units: Vec<_> = entries.iter().filter_map(loaded).collect();
+    session.world.settings.check_known(&settings_read(&session, &units)).map_err(tell)?;
+    Ok((session, units))
+}
+
+fn open(common: &Common, args: &Run, output: &Output) -> Result<Session> {
     let mut world = project::open(common, output)?;
     world.options = options(args);
     world.settings = Settings::parse(&args.setting)?;
     world.locks = true;
     let session = Session::new(world);
-    let entries = args.scripts.iter().map(|named| project::entry_script(session.world.project.root(), named));
-    let entries = entries.collect::<Result<Vec<_>>>()?;
-    let Some(units) = load(&session, &entries, output) else { return Ok(exit::MISTAKE) };
-    session.world.settings.check_known(&settings_read(&session, &units))?;
     signals::listen(&session.world, output)?;
-    let code = run_all(&session, &units, output);
-    session.world.release_checkpoints();
-    let seconds = started.elapsed().as_secs_f64();
-    output.machine(&end_event(code, seconds, summary::backends_json(&session.world)));
-    summary::totals(&session.world, seconds, output);
-    Ok(code)
+    Ok(session)
 }
 
 fn options(args: &Run) -> RunOptions {
@@ -46,13 +79,10 @@ fn options(args: &Run) -> RunOptions {
     }
 }
 
-/// The loaded scripts; none when a mistake is anywhere, also in a branch that never runs.
-fn load(session: &Session, entries: &[(String, String)], output: &Output) -> Option<Vec<Arc<Unit>>> {
-    if show_errors(&check::entries(session, entries), output) {
-        output.remark("nothing was run");
-        return None;
-    }
-    entries.iter().map(|(path, _)| session.engine.library().unit(path)).collect()
+/// The named scripts: path and text.
+fn entries(session: &Session, args: &Run) -> Result<Vec<(String, String)>> {
+    let root = session.world.project.root();
+    args.scripts.iter().map(|named| project::entry_script(root, named)).collect()
 }
 
 fn settings_read(session: &Session, units: &[Arc<Unit>]) -> Vec<String> {
@@ -85,8 +115,19 @@ fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
         Ok(()) if failures.is_empty() => exit::DONE,
         Ok(()) => exit::ITEMS_FAILED,
         Err(error) => {
-            output.error(&error);
-            exit::code(&error)
+            let code = exit::code(&error);
+            output.error(&without_irrelevant_place(error));
+            code
         }
+    }
+}
+
+/// Where a script was when Ctrl-C came is no fault of it.
+fn without_irrelevant_place(error: Error) -> Error {
+    match error.kind() {
+        Kind::Interrupted => {
+            Error::new(Kind::Interrupted, error.message()).or_hint(error.get_hint().map(str::to_string))
+        }
+        _ => error,
     }
 }

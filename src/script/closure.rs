@@ -33,9 +33,8 @@ impl Closure {
         // Operations are counted per closure call.
         store.global.num_operations = Default::default();
         let context = store.create_context(context.engine());
-        let mut function = self.function.clone();
-        function.set_curry(self.function.curry().iter().map(unshare).collect::<Vec<_>>());
-        function
+        // What it captured shares nothing, so the call's own copy of it is deep.
+        self.function
             .call_within_context::<Dynamic>(&context, (argument,))
             .map(|value| unshare(&value))
             .map_err(|e| trace::error_in_closure(*e, &context, ctx))
