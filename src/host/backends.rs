@@ -205,26 +205,30 @@ fn first(context: &NativeCallContext, name: &str, options: &Map) -> Result<Backe
 }
 
 fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Backend>> {
-    let ctx = asking(context)?;
+    let ctx = Ctx::of(context)?;
     let options = Options::of("get_backend", options)?;
     let model = options.text("model")?;
     let all = backends::get(&ctx.world, name, model.as_deref(), options.params()?)?;
+    refuse_nesting(&ctx, &all)?;
     let in_item = ctx.scope.item.is_some();
     all.iter().for_each(|backend| ctx.run.note_backend(backend.identity(), backend.is_script(), in_item));
     Ok(all)
 }
 
-/// The caller's context, unless the caller is a backend itself.
-fn asking(context: &NativeCallContext) -> Result<Ctx> {
-    let ctx = Ctx::of(context)?;
-    if ctx.run.is_backend {
-        return Err(Error::new(Kind::Denied, "a script that is a backend may not use another backend"));
+/// A script that is a backend may ask a provider, and no script: it could ask itself without end.
+fn refuse_nesting(ctx: &Ctx, backends: &[Backend]) -> Result<()> {
+    match backends.iter().find(|backend| ctx.run.is_backend && backend.is_script()) {
+        None => Ok(()),
+        Some(backend) => {
+            let message =
+                format!("a script that is a backend may not use another script backend (`{}`)", backend.name);
+            Err(Error::new(Kind::Denied, message).hint("name one of a provider, or make the reply yourself"))
+        }
     }
-    Ok(ctx)
 }
 
 fn ask(context: &NativeCallContext, backend: &Backend, prompt: Dynamic, options: &Map) -> Result<Completion> {
-    let ctx = asking(context)?;
+    let ctx = Ctx::of(context)?;
     let request = request("complete", backend, prompt, options)?;
     call::complete(&ctx.world, &ctx.scope, backend, request).map(|reply| Completion(Arc::new(reply)))
 }
@@ -236,7 +240,7 @@ fn ask_structured(
     schema: Dynamic,
     options: &Map,
 ) -> Result<Dynamic> {
-    let ctx = asking(context)?;
+    let ctx = Ctx::of(context)?;
     let request = request("complete_structured", backend, prompt, options)?;
     let schema = to_schema(schema)?;
     let value = call::complete_structured(&ctx.world, &ctx.scope, backend, request, &schema)?;

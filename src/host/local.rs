@@ -10,6 +10,7 @@ use crate::base::{Error, Kind, Result};
 use crate::llm::{Outcome, Reply, Request, Usage};
 use crate::script::library::Unit;
 use crate::script::{Ctx, ScriptEngine, context::Run, values};
+use crate::store::Project;
 use crate::work::backends::{Local, LocalStats};
 
 /// The module behind `kind: offline`.
@@ -22,7 +23,7 @@ const TOKEN_BYTES: usize = 4;
 pub fn open(engine: &Arc<ScriptEngine>, root: &Ctx, name: &str, config: &BackendConfig) -> Result<Local> {
     let offline = config.kind == "offline";
     let script = match (&config.file, offline) {
-        (Some(file), false) => Script::of_file(engine, file)?,
+        (Some(file), false) => Script::of_file(engine, &root.world.project, file)?,
         (None, true) => Script::of_module(engine, OFFLINE)?,
         (Some(_), true) => return Err(fault(name, "is `offline`, which has no `file`")),
         (None, false) => return Err(fault(name, "is a script, and names no `file`")),
@@ -47,8 +48,9 @@ struct Script {
 }
 
 impl Script {
-    fn of_file(engine: &ScriptEngine, file: &str) -> Result<Script> {
-        let unit = engine.library().load(engine.engine(), file)?;
+    /// The file may stand anywhere in the project.
+    fn of_file(engine: &ScriptEngine, project: &Project, file: &str) -> Result<Script> {
+        let unit = engine.library().load_text(engine.engine(), file, &project.read_text(file)?)?;
         let structured = defines(&unit, "complete_structured", 2);
         if !defines(&unit, "complete", 1) {
             let message = format!("{file} is a backend's script, and has no `fn complete(request)`");
