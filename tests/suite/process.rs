@@ -326,7 +326,7 @@ fn a_backend_that_is_a_script_may_not_use_another() {
         "scripts/stub.rhai",
         "fn complete(request) { get_backend(\"assistant\").complete(\"y\").content }",
     );
-    project.main("").exits(2).says("another backend").says("scripts/stub.rhai:1");
+    project.main("").exits(2).says("another script backend").says("scripts/stub.rhai:1");
     project.write("scripts/stub.rhai", "fn answer(request) { \"\" }");
     project.main("").exits(2).says("scripts/stub.rhai").says("complete");
 }
