@@ -109,8 +109,28 @@ fn syntax_error(file: &str, text: &str, error: &serde_yaml::Error) -> Error {
     let located = error.location().map(|at| (at.line(), at.column()));
     let repeated = Some(message).filter(|m| m.contains("duplicate")).and_then(|_| first_repeated(text));
     let place = repeated.or(located).unwrap_or((1, 1));
+    let line = text.lines().nth(place.0.saturating_sub(1)).unwrap_or_default();
     Error::new(Kind::Config, format!("not valid YAML: {message}"))
+        .or_hint(syntax_hint(message, line).map(str::to_string))
         .at(Place::new(file, text, place.0, place.1))
+}
+
+/// What to do about YAML's own complaints, which speak of its grammar.
+fn syntax_hint(message: &str, line: &str) -> Option<&'static str> {
+    let indent = line.trim_start_matches(' ');
+    const HINTS: &[(&str, &str)] = &[
+        ("mapping values are not allowed", "a text with a colon stands in quotes: key: \"one: two\""),
+        ("expected ',' or", "a bracket before this is not closed, or a comma is missing"),
+        (
+            "did not find expected",
+            "the keys of one mapping begin in the same column: is this line indented like those above?",
+        ),
+        ("unexpected end of stream", "a quote is not closed"),
+    ];
+    if indent.starts_with('\t') {
+        return Some("YAML is indented by spaces, not by tabs");
+    }
+    HINTS.iter().find(|(part, _)| message.contains(part)).map(|(_, hint)| *hint)
 }
 
 /// One open collection of the event walk.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::args::Common;
 use super::output::Output;
 use crate::base::config::Config;
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Result, suggest};
 use crate::host::embedded;
 use crate::store::Project;
 use crate::work::World;
@@ -74,18 +74,34 @@ fn secrets(project: &Project) -> Result<Secrets> {
 }
 
 fn parse_dot_env(text: &str) -> Result<BTreeMap<String, String>> {
+    let entries =
+        |text: &str| dotenvy::from_read_iter(text.as_bytes()).collect::<std::result::Result<_, _>>().ok();
     // The error's own text would show the line, and with it perhaps a key.
-    let wrong =
-        |_| Error::new(Kind::Config, ".env has a line that cannot be read").hint("its lines are NAME=value");
-    dotenvy::from_read_iter(text.as_bytes()).map(|entry| entry.map_err(wrong)).collect()
+    let wrong = || {
+        let ends = text.match_indices('\n').map(|(at, _)| at).chain([text.len()]);
+        let line = ends.take_while(|end| entries(&text[..*end]).is_some()).count() + 1;
+        Error::new(Kind::Config, format!(".env: line {line} cannot be read")).hint("its lines are NAME=value")
+    };
+    entries(text).ok_or_else(wrong)
+}
+
+/// The scripts that could have been meant.
+fn script_hint(root: &Path, named: &str) -> String {
+    let found = std::fs::read_dir(root.join("scripts")).into_iter().flatten().flatten();
+    let names = found.map(|entry| format!("scripts/{}", entry.file_name().to_string_lossy()));
+    let scripts: Vec<String> = names.filter(|name| name.ends_with(".rhai")).collect();
+    let stem = Path::new(named).file_stem().unwrap_or_default().to_string_lossy();
+    match suggest::nearest(&format!("scripts/{stem}.rhai"), scripts.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name a file, relative to here or to the project's root: scripts/generate.rhai".into(),
+    }
 }
 
 /// A script named on the command line: its path in the project, and its text.
 pub fn entry_script(root: &Path, named: &str) -> Result<(String, String)> {
     let candidates = [PathBuf::from(named), root.join(named)];
     let found = candidates.iter().find(|path| path.is_file()).ok_or_else(|| {
-        Error::new(Kind::Usage, format!("there is no script {named}"))
-            .hint("name a file, relative to here or to the project's root: scripts/generate.rhai")
+        Error::new(Kind::Usage, format!("there is no script {named}")).hint(script_hint(root, named))
     })?;
     let text = std::fs::read_to_string(found).map_err(|e| Error::io(Kind::Usage, "read", named, &e))?;
     let inside = match (found.canonicalize(), root.canonicalize()) {

@@ -39,13 +39,13 @@ pub fn failures(failures: &[(String, Error)], output: &Output) {
 /// What the backends did, and how long it took.
 pub fn totals(world: &World, seconds: f64, output: &Output) {
     let spent: Vec<(String, Spent)> =
-        world.backends.spent().into_iter().filter(|(_, spent)| spent.calls > 0).collect();
+        world.backends.spent().into_iter().filter(|(_, spent)| spent.calls + spent.unanswered > 0).collect();
     let width = spent.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, spent) in &spent {
         output.result(&backend_line(name, width, spent));
     }
     let calls: u64 = spent.iter().map(|(_, spent)| spent.calls).sum();
-    let calls = if calls == 0 { "no calls".to_string() } else { count(calls as usize, "call") };
+    let calls = if spent.is_empty() { "no calls".to_string() } else { count(calls as usize, "call") };
     output.result(&format!("{calls} in {seconds:.1} s"));
 }
 
@@ -53,7 +53,12 @@ fn backend_line(name: &str, width: usize, spent: &Spent) -> String {
     let about = if spent.estimated { "about " } else { "" };
     let usd = spent.usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
     let (input, output) = (thousands(spent.input_tokens), thousands(spent.output_tokens));
-    format!("{name:width$}  {} calls, {about}{input} tokens in, {output} out{usd}", thousands(spent.calls))
+    let unanswered = match spent.unanswered {
+        0 => String::new(),
+        n => format!(", {} without a reply", count(n as usize, "request")),
+    };
+    let calls = thousands(spent.calls);
+    format!("{name:width$}  {calls} calls, {about}{input} tokens in, {output} out{usd}{unanswered}")
 }
 
 /// The same for machines.
@@ -62,6 +67,7 @@ pub fn backends_json(world: &World) -> Value {
         json!({
             "name": name,
             "calls": spent.calls,
+            "unanswered": spent.unanswered,
             "input_tokens": spent.input_tokens,
             "output_tokens": spent.output_tokens,
             "estimated": spent.estimated,

@@ -5,6 +5,7 @@ pub mod calls;
 pub mod closure;
 pub mod context;
 pub mod engine;
+pub mod habits;
 pub mod library;
 pub mod raise;
 pub mod resolver;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use rhai::Engine;
 
+use super::habits;
 use super::values::friendly_type;
 use crate::base::suggest;
 
@@ -49,6 +50,9 @@ impl Signatures {
         if self.0.contains_key(&format!("get${name}")) {
             return Some(format!("`{name}` is a property: write `.{name}` without parentheses"));
         }
+        if let Some(hint) = habits::of_call(name) {
+            return Some(hint.into());
+        }
         let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, here)| *here);
         elsewhere.or_else(|| suggest::nearest(name, known)).map(|name| format!("did you mean `{name}`?"))
     }
@@ -62,15 +66,15 @@ impl Signatures {
 
 /// What other languages call it, and what it is called here.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("append", "push"),
     ("count", "len"),
+    ("endswith", "ends_with"),
     ("has", "contains"),
     ("includes", "contains"),
-    ("int", "to_int"),
     ("length", "len"),
     ("lower", "to_lower"),
     ("println", "print"),
     ("size", "len"),
+    ("startswith", "starts_with"),
     ("str", "to_string"),
     ("strip", "trim"),
     ("toLowerCase", "to_lower"),
@@ -82,8 +86,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// The most overloads that an error lists.
 const SHOWN: usize = 6;
 
-/// Advice after wrong arguments: the overloads, a line each.
-pub fn it_takes(overloads: &[String]) -> String {
+/// Advice after wrong arguments: how it is written here, if another language's way is common, else
+/// the overloads, a line each.
+pub fn it_takes(name: &str, overloads: &[String]) -> String {
+    habits::of_call(name).map_or_else(|| one_of(overloads), str::to_string)
+}
+
+/// The overloads, a line each.
+pub fn one_of(overloads: &[String]) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for overload in overloads.iter().map(String::as_str) {
         // The engine registers arithmetic on 32-bit floats, which scripts never see.

@@ -108,7 +108,7 @@ impl Walk<'_> {
             );
         }
         let list: Vec<String> = overloads.iter().map(|s| s.text.clone()).collect();
-        Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(&list))
+        Error::new(Kind::Script, format!("`{name}` does not take ({arguments})")).hint(it_takes(name, &list))
     }
 }
 

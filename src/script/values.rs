@@ -56,6 +56,8 @@ pub fn friendly_type(name: &str) -> String {
         "FnPtr" | "Fn" => "closure",
         "Dynamic" | "?" => "any value",
         "()" => "()",
+        range if range.starts_with("Range<") => "range",
+        range if range.starts_with("StepRange<") => "range in steps",
         // Host types are named after what they hold: `SchemaValue` is a script's Schema.
         other => other.strip_suffix("Value").unwrap_or(other),
     }

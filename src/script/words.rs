@@ -3,6 +3,7 @@
 
 use rhai::{Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Token};
 
+use super::habits;
 use super::values::friendly_type;
 use crate::base::{Error, Kind, Place, suggest};
 
@@ -17,7 +18,33 @@ pub fn parse_error(engine: &Engine, path: &str, text: &str, error: &ParseError) 
         let place = Place::new(path, text, open.line().unwrap_or(1), open.position().unwrap_or(0));
         return Error::new(Kind::Script, "this is never closed").hint(wording.message()).at(place);
     }
-    wording.at(Place::new(path, text, line, position.position().unwrap_or(0)))
+    let column = position.position().unwrap_or(0);
+    let wording = match advice(text, line, column, error.err_type()) {
+        Some(hint) if !is_hidden_let(engine, text, error.err_type()) => wording.hint(hint),
+        _ => wording,
+    };
+    wording.at(Place::new(path, text, line, column))
+}
+
+/// Advice from what stands at the error.
+fn advice(text: &str, line: usize, column: usize, kind: &ParseErrorType) -> Option<String> {
+    if matches!(kind, ParseErrorType::AssignmentToConstant(_)) {
+        return None;
+    }
+    let written = text.lines().nth(line - 1)?;
+    let at = written.char_indices().nth(column.checked_sub(1)?)?.0;
+    let (before, rest) = written.split_at(at);
+    let missing_end = matches!(kind, ParseErrorType::MissingToken(end, _) if end == ";");
+    habits::of_syntax(before, rest).or_else(|| {
+        let at_start = before.trim().is_empty();
+        (missing_end && at_start).then(|| "the statement before it has no `;` at its end".into())
+    })
+}
+
+/// Whether the error is a top-level `let` that a function reads, which has advice of its own.
+fn is_hidden_let(engine: &Engine, text: &str, kind: &ParseErrorType) -> bool {
+    let ParseErrorType::VariableUndefined(name) = kind else { return false };
+    identifiers(engine, text).iter().any(|word| word.name == *name && word.top_level_let)
 }
 
 /// The words of a syntax error, and advice.

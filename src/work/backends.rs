@@ -75,6 +75,8 @@ impl LocalStats {
 pub struct Spent {
     /// Calls that were answered or given up.
     pub calls: u64,
+    /// Requests that brought no reply: they failed, and were sent again or given up.
+    pub unanswered: u64,
     /// Prompt tokens.
     pub input_tokens: u64,
     /// Reply tokens.
@@ -141,6 +143,7 @@ fn spent(line: &Line) -> Spent {
             let stats = backend.stats();
             Spent {
                 calls: stats.calls,
+                unanswered: stats.attempts.saturating_sub(stats.calls),
                 input_tokens: stats.input_tokens,
                 output_tokens: stats.output_tokens,
                 usd: stats.usd,
@@ -149,6 +152,7 @@ fn spent(line: &Line) -> Spent {
         }
         Line::Local(local) => Spent {
             calls: local.stats.calls.load(Ordering::Relaxed),
+            unanswered: 0,
             input_tokens: local.stats.input_tokens.load(Ordering::Relaxed),
             output_tokens: local.stats.output_tokens.load(Ordering::Relaxed),
             usd: None,

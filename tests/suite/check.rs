@@ -186,6 +186,37 @@ fn scripts_that_do_not_load() {
 }
 
 #[test]
+fn habits_of_other_languages() {
+    const SCRIPTS: &[&str] = &[
+        "let x = None;",
+        "let x = True;",
+        "let x = 1;\nif x == 1 { print(1); } elif x == 2 { print(2); }",
+        "let n = 1;\nprint(f\"turn {n}\");",
+        "# a comment\nprint(1);",
+        "let a = 'hello';",
+        "let d = {\"a\": 1};",
+        "let d = {a: 1};",
+        "def f() { 1 }",
+        "for i in range(3) { print(i); }",
+        "for i in [1]: print(i)",
+        "for k, v in #{a: 1} { print(k); }",
+        "import helper",
+        "from helper import double",
+        "let a = 1;\nprint(a, a);",
+        "let a = true;\nif a and !a { print(a); }",
+        "let b = get_backend(\"assistant\");\nb.complete(\"hi\", max_tokens=3);",
+        "x = 1;",
+        "let y = 1;\nfn f() { y = 2; }",
+        "let d = [x * 2 for x in [1, 2]];",
+        "let d = [1, 2, 3];\nprint(d[1:]);",
+        "print(\", \".join([\"a\"]));",
+        "fn range(a, b, c, d, e) { a }\nrange(1);",
+    ];
+    let one = |script: &&'static str| format!("{}\n", checked(&[(MAIN, *script), HELPER]));
+    insta::assert_snapshot!("habits", SCRIPTS.iter().map(one).collect::<String>());
+}
+
+#[test]
 fn files_with_faults() {
     let rubric = embedded::PROJECT.iter().find(|(path, _)| *path == "config/rubric.yaml").unwrap().1;
     let light = rubric.replacen("weight: 0.25", "weight: 0.15", 1);
@@ -199,8 +230,18 @@ fn files_with_faults() {
             "unknown key, unknown backend",
             &[("config/fthost.yaml", "backends:\n  a: {kind: offlin}\nroles:\n  judges: [a, b]\n")],
         ),
+        (
+            "a script and a key that are not there",
+            &[(
+                "config/fthost.yaml",
+                "backends:\n  a: {kind: script, file: scripts/stub.rhai}\n  b: {kind: openai, model: m}\n  c: {kind: openai, model: m, api_key_env: UNUSED}\nroles: {user_sim: a, judges: [b]}\n",
+            )],
+        ),
         ("weights", &[("config/rubric.yaml", &light)]),
         ("broken YAML", &[("config/taxonomy.yaml", "topics: [a, b\nedge: 1\n")]),
+        ("tab", &[("config/taxonomy.yaml", "topics:\n\tedge: 1\n")]),
+        ("indentation", &[("config/taxonomy.yaml", "topics:\n  a: 1\n b: 2\n")]),
+        ("a colon in a text", &[("config/taxonomy.yaml", "topic: edge: 1\n")]),
         ("duplicate key", &[("config/taxonomy.yaml", "a: 1\nb: 2\na: 3\n")]),
         ("template", &[("config/prompts/system.md", "Be kind.\n{% if x %}\n")]),
     ];

@@ -173,3 +173,32 @@ fn scripts_stay_inside_of_the_project() {
     }
     assert_eq!(project.files("").len(), 3);
 }
+
+#[test]
+fn a_script_that_is_not_there_is_guessed() {
+    let project = TestProject::shipped();
+    for named in ["scripts/genrate.rhai", "generate", "generate.rhai"] {
+        project.run_args(&["run", named]).exits(2).says("did you mean `scripts/generate.rhai`?");
+    }
+}
+
+#[test]
+fn a_line_of_the_key_file_that_cannot_be_read_is_named_but_not_shown() {
+    let project = TestProject::of("");
+    for wrong in ["KEY sk-canary", "KEY: sk-canary", "KEY=\"sk-canary"] {
+        project.write(".env", &format!("# keys\nOTHER=1\n{wrong}\nLAST=2\n"));
+        let ran = project.run("run scripts/main.rhai").exits(2).says(".env: line 3 cannot be read");
+        assert!(!ran.err.contains("canary"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn steps_in_the_wrong_order_and_removed_files_are_told() {
+    let project = TestProject::shipped();
+    project.run("run scripts/assess.rhai").exits(0).prints("run scripts/generate.rhai first");
+    project.run("run scripts/slice.rhai").exits(0).prints("nothing is judged yet");
+    project.run(&format!("{PIPELINE} -s personas=2 -s turns=3")).exits(0);
+    std::fs::remove_file(project.root().join("data/raw/transcripts/persona_0001.json")).unwrap();
+    let again = project.run("run scripts/generate.rhai -s personas=2 -s turns=3").exits(0);
+    again.prints("files of only 1 are there");
+}

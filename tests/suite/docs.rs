@@ -163,6 +163,7 @@ fn configurations_are_sound() {
         let Some(path) = block.path("yaml") else { continue };
         let project = new_project();
         std::fs::write(project.path().join(path), &block.text).unwrap();
+        std::fs::write(project.path().join("scripts/echo.rhai"), "fn complete(request) { \"\" }").unwrap();
         let output = fthost(project.path(), &["check"]);
         assert!(output.status.success(), "{}: {}\n{}", block.place, output.status, said(&output));
     }

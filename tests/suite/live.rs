@@ -143,7 +143,8 @@ fn a_rate_limit_is_waited_for() {
     let server = ModelServer::start();
     server.push_reply(Answer::status(429).header("retry-after", "1"));
     let project = TestProject::shipped_live(&server);
-    project.run("run scripts/generate.rhai -s personas=1 -s turns=1").exits(0).says("waiting");
+    let ran = project.run("run scripts/generate.rhai -s personas=1 -s turns=1").exits(0).says("waiting");
+    ran.prints("2 calls, ").prints(", 1 request without a reply");
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
     assert!((requests[1].at - requests[0].at).as_millis() >= 990);

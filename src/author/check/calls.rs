@@ -11,7 +11,7 @@ use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
 use crate::script::calls::{Call, for_each_call, named_in_calls};
 use crate::script::library::{Library, Unit, place_in};
-use crate::script::signatures::Signatures;
+use crate::script::signatures::{self, Signatures};
 
 /// The functions whose first argument names a file that must be there before the run.
 const READERS: &[&str] = &["render", "load_rubric", "load_yaml", "load_schema"];
@@ -73,8 +73,9 @@ impl Check<'_> {
                     .hint(suggest::hint(call.name(), known));
             self.found("unknown-function", call.position, error);
         } else if named.iter().all(|f| f.params.len() != call.count()) {
-            let shown = named.iter().map(|f| f.shown()).collect();
-            self.found("wrong-argument-count", call.position, wrong_count(call, shown));
+            let shown: Vec<String> = named.iter().map(|f| f.shown()).collect();
+            let error = wrong_count(call).hint(signatures::one_of(&shown));
+            self.found("wrong-argument-count", call.position, error);
         }
     }
 
@@ -99,8 +100,12 @@ impl Check<'_> {
                 error,
             );
         }
-        let shown = own.iter().map(|f| f.shown()).chain(overloads.iter().map(|o| o.text.clone())).collect();
-        self.found("wrong-argument-count", call.position, wrong_count(call, shown));
+        let theirs: Vec<String> = overloads.iter().map(|o| o.text.clone()).collect();
+        let hint = match own.is_empty() {
+            true => signatures::it_takes(name, &theirs),
+            false => signatures::one_of(&own.iter().map(|f| f.shown()).chain(theirs).collect::<Vec<_>>()),
+        };
+        self.found("wrong-argument-count", call.position, wrong_count(call).hint(hint));
         // The object may be a map from elsewhere that holds a closure of this name.
         if call.is_method && !self.library.is_host_name(name) {
             self.findings.iter_mut().next_back().into_iter().for_each(|f| f.severity = Severity::Warning);
@@ -172,10 +177,9 @@ impl Check<'_> {
 }
 
 /// A call whose number of arguments no overload has.
-fn wrong_count(call: &Call, overloads: Vec<String>) -> Error {
+fn wrong_count(call: &Call) -> Error {
     let given = arguments(call.expr.args.len());
     Error::new(Kind::Script, format!("`{}` cannot be called with {given}", call.name()))
-        .hint(crate::script::signatures::it_takes(&overloads))
 }
 
 fn arguments(count: usize) -> String {

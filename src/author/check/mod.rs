@@ -76,6 +76,7 @@ pub fn scripts(session: &Session, entries: &[&str]) -> Vec<Finding> {
 /// The mistakes in a whole project: every script, configuration file, rubric and template.
 pub fn project(session: &Session) -> Vec<Finding> {
     let mut findings = files::check(&session.world.project);
+    findings.extend(files::backends(session));
     match session.world.project.list("scripts/**/*.rhai") {
         Ok(paths) => {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();

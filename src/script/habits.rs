@@ -1,0 +1,104 @@
+//! What people bring along from other languages, Python above all, and how it is written here.
+
+/// A word or sign of another language, and what to write.
+type Habit = (&'static str, &'static str);
+
+const WORDS: &[Habit] = &[
+    ("None", NOTHING),
+    ("null", NOTHING),
+    ("nil", NOTHING),
+    ("True", "write `true`"),
+    ("False", "write `false`"),
+    ("elif", ELSE_IF),
+    ("elseif", ELSE_IF),
+    ("def", FUNCTION),
+    ("function", FUNCTION),
+    ("from", IMPORT),
+    ("lambda", "a closure is `|x| x + 1`"),
+    ("raise", "write `throw \"what is wrong\";`"),
+    ("except", TRY),
+    ("finally", TRY),
+    ("and", "write `&&`"),
+    ("or", "write `||`"),
+    ("not", "write `!`, as in `!(a == b)`"),
+    ("is", "write `==`"),
+    ("with", "files are read by `read_text(path)` and written by `write_text(path, text)`"),
+];
+
+const NOTHING: &str = "nothing is written `()`";
+const ELSE_IF: &str = "write `else if`";
+const FUNCTION: &str = "a function is `fn name(a, b) { ... }`";
+const IMPORT: &str = "write `import \"module\" as module;`, then `module::function()`";
+const TRY: &str = "write `try { ... } catch (e) { ... }`";
+const MAP: &str = "a map is `#{a: 1}`";
+
+/// Functions that scripts do not have, or that take something else.
+const CALLS: &[Habit] = &[
+    ("append", "`array.push(item)` adds one item, `array.append(other_array)` many"),
+    ("enumerate", "write `for (item, index) in array { ... }`"),
+    ("float", "write `parse_float(text)`, or `number.to_float()`"),
+    ("format", "values stand in a text between backticks: `turn ${n}`"),
+    ("int", "write `parse_int(text)`, or `number.to_int()`"),
+    ("isinstance", "write `type_of(x) == \"string\"`"),
+    ("items", "write `for key in map.keys() { ... map[key] ... }`"),
+    ("join", "write `import \"std/text\" as text;`, then `text::join(array, \", \")`"),
+    ("open", "files are read by `read_text(path)` and written by `write_text(path, text)`"),
+    ("print", "print one text, with the values in it: print(`${a} ${b}`)"),
+    ("range", "write `for i in 0..3 { ... }`"),
+    ("sorted", "`array.sort()` sorts in place"),
+    ("sum", "write `array.reduce(|sum, x| sum + x, 0)`"),
+];
+
+/// Advice on a function that is unknown, or does not take what it was given.
+pub fn of_call(name: &str) -> Option<&'static str> {
+    find(CALLS, name)
+}
+
+/// Advice on a syntax error: the text of its line before it, and from there on.
+pub fn of_syntax(before: &str, rest: &str) -> Option<String> {
+    let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let after = rest[word.len()..].trim_start();
+    if word.is_empty() { of_sign(before, rest) } else { of_word(before.trim_end(), &word, after) }
+}
+
+fn of_word(before: &str, word: &str, after: &str) -> Option<String> {
+    let assigned = after.starts_with('=') && !after.starts_with("==");
+    if after.starts_with('"') && ["f", "r", "b"].contains(&word) {
+        return Some("a text with values stands between backticks: `turn ${n}`".into());
+    }
+    if before.ends_with("import") {
+        return Some(format!("write `import \"{word}\" as {word};`"));
+    }
+    if after.starts_with(':') && !after.starts_with("::") && before.ends_with('{') {
+        return Some(MAP.into());
+    }
+    if assigned && before.ends_with([',', '(']) {
+        return Some(format!("options are a map: `#{{{word}: ...}}`"));
+    }
+    if assigned && (before.is_empty() || before.ends_with([';', '{'])) {
+        return Some(format!("a new variable is declared: `let {word} = ...;`"));
+    }
+    if before.ends_with('[') && after.contains(" for ") {
+        return Some("write `array.map(|x| x * 2)`, or `array.filter(|x| x > 2)`".into());
+    }
+    find(WORDS, word).map(str::to_string)
+}
+
+fn of_sign(before: &str, rest: &str) -> Option<String> {
+    let first = before.split_whitespace().next().unwrap_or_default();
+    let block = ["for", "if", "else", "while", "try", "fn", "}"].contains(&first);
+    let hint = match rest.chars().next()? {
+        '#' if !rest.starts_with("#{") => "a comment begins with `//`",
+        '\'' => "a text stands between double quotes, \"...\"; '...' is one character",
+        ':' if block => "a block stands in braces: `{ ... }`",
+        ':' if before.contains('{') => MAP,
+        ':' if before.contains('[') => "a part of an array is `array.extract(1..3)`",
+        ',' if first == "for" => "write `for (item, index) in array`, or `for key in map.keys()`",
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+fn find(habits: &[Habit], name: &str) -> Option<&'static str> {
+    habits.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
+}
