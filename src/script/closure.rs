@@ -31,6 +31,10 @@ impl Closure {
         let mut store = self.store.clone();
         store.global.tag = Dynamic::from(ctx.clone());
         // Operations are counted per closure call.
+        // A short call never comes to look at the stop flag itself.
+        if ctx.world.stop.scripts_end_now() {
+            return Err(ctx.world.stop.error());
+        }
         store.global.num_operations = Default::default();
         let context = store.create_context(context.engine());
         // What it captured shares nothing, so the call's own copy of it is deep.
