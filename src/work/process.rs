@@ -179,7 +179,7 @@ impl<'a, T: Send> Shift<'a, T> {
             Err(BadItem { id: None, error }) => return self.give_up(error),
         };
         let minutes = self.world.config.limits.item_minutes;
-        let deadline = Instant::now().checked_add(Duration::from_secs(60 * minutes));
+        let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let scope = Scope::item(&self.name, &item.id, deadline);
         match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
             Ok(value) => match labelled(value, &item.id, version) {
