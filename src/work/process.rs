@@ -80,11 +80,11 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let to_do = plan.count(Fate::ToDo);
     world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     let shift = Shift::new(world, &job, &files);
-    let items =
-        job.items.pass().zip(plan.fates.iter().zip(versions)).filter(|(_, (fate, _))| **fate == Fate::ToDo);
-    let open = items.take_while(|_| shift.goes_on());
+    let items = job.items.pass().zip(plan.fates.iter().zip(versions)).take_while(|_| shift.goes_on());
+    let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
-    let tally = shift.close()?;
+    let to_the_end = shift.goes_on();
+    let tally = world.stop_on_disk_error(shift.close())?;
     let summary = summary(&plan, &tally, to_do, started.elapsed());
     world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
     world.stop.check()?;
@@ -111,6 +111,7 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<Stri
     let (mut plan, mut versions) = (Plan::default(), Vec::new());
     let limit = world.options.limit.unwrap_or(usize::MAX);
     for item in job.items.pass().take(limit) {
+        world.stop.check()?;
         let item = match item {
             Ok(item) => item,
             Err(BadItem { id: Some(id), .. }) => {
