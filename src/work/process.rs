@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Fate, Held, Plan, Version};
+use super::plan::{self, Fate, Held, Plan, Version};
 use super::{Scope, World, pool};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
@@ -88,7 +88,7 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let summary = summary(&plan, &tally, to_do, started.elapsed());
     world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
     world.stop.check()?;
-    Ok(summary)
+    if to_the_end && tally.ended() < to_do { Err(changed()) } else { Ok(summary) }
 }
 
 /// The checkpoint and its failed file, when there is one.
@@ -155,6 +155,12 @@ struct Tally {
     by_kind: BTreeMap<String, usize>,
 }
 
+impl Tally {
+    fn ended(&self) -> usize {
+        self.completed + self.incomplete + self.failures.len()
+    }
+}
+
 impl<'a, T: Send> Shift<'a, T> {
     fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files) -> Self {
         let (tally, fatal) = (Mutex::default(), Mutex::default());
@@ -179,6 +185,9 @@ impl<'a, T: Send> Shift<'a, T> {
             Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
             Err(BadItem { id: None, error }) => return self.give_up(error),
         };
+        if !plan::is_version_of(version, &item.plain) {
+            return self.fail(&item.id, changed());
+        }
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let scope = Scope::item(&self.name, &item.id, deadline);
@@ -277,6 +286,12 @@ fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>>
     Ok(record)
 }
 
+/// The error of items that are others in the second pass: what was planned does not hold for them.
+fn changed() -> Error {
+    Error::new(Kind::Data, "the items changed while the run was reading them")
+        .hint("run again when nothing writes their file any more")
+}
+
 /// Of one kind, at one place.
 fn alike(failures: &[Error]) -> bool {
     let same =
@@ -296,7 +311,6 @@ fn repeating(error: &Error) -> Error {
 }
 
 fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<String, Value> {
-    let ended = tally.completed + tally.incomplete + tally.failures.len();
     let value = json!({
         "total": plan.fates.len(),
         "skipped": plan.count(Fate::Done),
@@ -306,7 +320,7 @@ fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<Stri
         "incomplete": tally.incomplete,
         "failed": tally.failures.len(),
         "failed_by_kind": tally.by_kind,
-        "pending": to_do - ended,
+        "pending": to_do - tally.ended(),
         "seconds": (time.as_secs_f64() * 1000.0).round() / 1000.0,
     });
     value.as_object().cloned().unwrap_or_default()
