@@ -8,10 +8,8 @@ use rhai::{Dynamic, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::context::Ctx;
 use super::trace;
+use super::values::DEEPEST;
 use crate::base::{Error, Kind, Result};
-
-/// The deepest value that is copied: as deep as JSON may nest.
-const DEEPEST: usize = 128;
 
 /// A closure together with where it was passed, callable from any thread.
 pub struct Closure {
