@@ -413,3 +413,16 @@ fn planning_ends_when_the_run_is_to_stop() {
     assert_eq!(process::run(&items.0, job).unwrap_err().kind(), Kind::Interrupted);
     assert_eq!(items.1.load(Ordering::SeqCst), 10);
 }
+
+#[test]
+fn a_huge_file_is_not_read_into_a_string() {
+    let project = TestProject::of("read_text(\"data/huge.txt\");");
+    project.write("data/huge.txt", "");
+    std::fs::File::options()
+        .write(true)
+        .open(project.path("data/huge.txt"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    project.main("").exits(2).says("1099511627776 bytes").says("stream_jsonl");
+}
