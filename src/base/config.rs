@@ -259,9 +259,10 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Seconds of the configuration as a duration; nonsense (which `parse` refuses) is zero.
+    /// Seconds of the configuration as a duration, a year at most; nonsense (which `parse` refuses) is zero.
     pub fn duration(seconds: f64) -> Duration {
-        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+        const YEAR: f64 = 365.0 * 86_400.0;
+        Duration::try_from_secs_f64(seconds.min(YEAR)).unwrap_or_default()
     }
 }
 

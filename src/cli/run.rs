@@ -104,7 +104,8 @@ fn run_all(session: &Session, units: &[Arc<Unit>], output: &Output) -> u8 {
 }
 
 fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
-    let result = session.run(unit);
+    // A script may come to its end after all when it was told to stop: then, too, no other begins.
+    let result = session.run(unit).and_then(|()| session.world.stop.check());
     let failures = output.take_failures();
     match &result {
         // The reason says what all of them say.

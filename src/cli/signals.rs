@@ -43,13 +43,11 @@ impl Listener {
             n => format!("interrupted: waiting for {n} calls, then saving (again: leave at once)"),
         });
         self.stop.drain_because(interrupted());
-        let again = tokio::time::timeout(DRAIN, self.next()).await.is_ok();
+        let _ = tokio::time::timeout(DRAIN, self.next()).await;
         self.stop.abort.cancel();
         tokio::time::sleep(LEAVE).await;
-        if again || self.stop.calls() == 0 {
-            self.output.flush();
-            std::process::exit(130);
-        }
+        self.output.flush();
+        std::process::exit(130);
     }
 
     async fn next(&mut self) {

@@ -27,7 +27,7 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn read_text(context: NativeCallContext, path: &str) -> ScriptResult<String> {
-        Ok(super::text(&context, path)?)
+        Ok(super::one_string(&context, path)?)
     }
 
     /// A JSON file as a value.
@@ -120,6 +120,20 @@ mod functions {
         let files = Ctx::of(&context)?.world.project.list(glob)?;
         Ok(files.into_iter().map(Into::into).collect())
     }
+}
+
+/// A file that becomes one string, judged by its size before it is read.
+fn one_string(context: &NativeCallContext, path: &str) -> Result<String> {
+    let world = Ctx::of(context)?.world;
+    let most = world.config.limits.string_bytes as u64;
+    let size = world.project.open_read(path)?.metadata().map_or(0, |meta| meta.len());
+    if size > most {
+        let message = format!("`{path}` has {size} bytes, and a string may have {most}");
+        return Err(Error::new(Kind::Limit, message).hint(
+            "read it line by line with stream_jsonl, or raise limits.string_bytes in config/fthost.yaml",
+        ));
+    }
+    world.project.read_text(path)
 }
 
 fn text(context: &NativeCallContext, path: &str) -> Result<String> {

@@ -118,7 +118,7 @@ impl Given {
             return Ok(Given::Lazy(lazy));
         }
         // A copy that shares nothing: the closure may hold the same array.
-        match unshare(items).into_array() {
+        match unshare(items)?.into_array() {
             Ok(array) => Ok(Given::Array(array)),
             Err(found) => {
                 let found = values::friendly_type(found);

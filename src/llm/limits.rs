@@ -32,7 +32,10 @@ impl Limits {
         let now = Instant::now();
         let pace = |limit: Option<u64>| limit.map(|limit| Pace::new(limit, MINUTE, now));
         let state = State { requests: pace(config.rpm), tokens: pace(config.tpm), paused_until: now };
-        Limits { slots: Semaphore::new(config.concurrency), state: Mutex::new(state) }
+        Limits {
+            slots: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
+            state: Mutex::new(state),
+        }
     }
 
     /// Waits until a request of about so many tokens may be sent. Keep the permit while it is on the

@@ -8,6 +8,7 @@ use rhai::{Dynamic, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::context::Ctx;
 use super::trace;
+use super::values::DEEPEST;
 use crate::base::{Error, Kind, Result};
 
 /// A closure together with where it was passed, callable from any thread.
@@ -20,7 +21,7 @@ impl Closure {
     /// Takes `function`, as of now: later changes of its captured variables are not seen.
     pub fn new(context: &NativeCallContext, function: &FnPtr) -> Result<Closure> {
         let mut function = function.clone();
-        let curry: Vec<Dynamic> = function.curry().iter().map(unshare).collect();
+        let curry = function.curry().iter().map(unshare).collect::<Result<Vec<_>>>()?;
         check_captures(&curry)?;
         function.set_curry(curry);
         Ok(Closure { function, store: context.store_data() })
@@ -28,6 +29,10 @@ impl Closure {
 
     /// Calls it for `ctx` with one argument.
     pub fn call(&self, context: &NativeCallContext, ctx: &Ctx, argument: Dynamic) -> Result<Dynamic> {
+        // A short call never comes to look at the stop flag itself.
+        if ctx.world.stop.scripts_end_now() {
+            return Err(ctx.world.stop.error());
+        }
         let mut store = self.store.clone();
         store.global.tag = Dynamic::from(ctx.clone());
         // Operations are counted per closure call.
@@ -36,25 +41,34 @@ impl Closure {
         // What it captured shares nothing, so the call's own copy of it is deep.
         self.function
             .call_within_context::<Dynamic>(&context, (argument,))
-            .map(|value| unshare(&value))
             .map_err(|e| trace::error_in_closure(*e, &context, ctx))
+            .and_then(|value| unshare(&value))
     }
 }
 
 /// A copy that shares nothing with the original, also not inside arrays, maps and closures.
-pub fn unshare(value: &Dynamic) -> Dynamic {
+pub fn unshare(value: &Dynamic) -> Result<Dynamic> {
+    unshare_at(value, 0)
+}
+
+fn unshare_at(value: &Dynamic, depth: usize) -> Result<Dynamic> {
+    if depth > DEEPEST {
+        return Err(Error::new(Kind::Argument, "a value holds itself, or is nested too deeply to be copied")
+            .hint("a closure that is kept in a map or array may not use that map or array"));
+    }
+    let copy = |item: &Dynamic| unshare_at(item, depth + 1);
     let mut value = value.flatten_clone();
     if let Ok(mut items) = value.as_array_mut() {
-        items.iter_mut().for_each(|item| *item = unshare(item));
+        items.iter_mut().try_for_each(|item| copy(item).map(|own| *item = own))?;
     }
     if let Ok(mut map) = value.as_map_mut() {
-        map.values_mut().for_each(|item| *item = unshare(item));
+        map.values_mut().try_for_each(|item| copy(item).map(|own| *item = own))?;
     }
     if let Some(mut function) = value.write_lock::<FnPtr>() {
-        let curry: Vec<Dynamic> = function.curry().iter().map(unshare).collect();
+        let curry = function.curry().iter().map(copy).collect::<Result<Vec<_>>>()?;
         function.set_curry(curry);
     }
-    value
+    Ok(value)
 }
 
 /// A generator that every worker would copy gives every worker the same draws.

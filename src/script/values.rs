@@ -6,14 +6,17 @@ use serde_json::{Number, Value};
 
 use crate::base::{Error, Kind, Result};
 
+/// How deep values may nest: what is written deeper than 127 levels cannot be read again.
+pub const DEEPEST: usize = 100;
+
 /// A script's value as JSON.
 pub fn to_json(value: &Dynamic) -> Result<Value> {
-    convert(value, "")
+    convert(value, "", 0)
 }
 
 /// A script's map as a JSON object (keys in sorted order: Rhai keeps no other).
 pub fn map_to_json(map: &Map) -> Result<serde_json::Map<String, Value>> {
-    object(map, "")
+    object(map, "", 0)
 }
 
 /// JSON as a script's value: `null` is `()`, integers beyond 64 bits become floats.
@@ -71,18 +74,22 @@ fn number(n: &Number) -> Dynamic {
     }
 }
 
-fn convert(value: &Dynamic, path: &str) -> Result<Value> {
+fn convert(value: &Dynamic, path: &str, depth: usize) -> Result<Value> {
+    if depth > DEEPEST {
+        return Err(Error::new(Kind::Argument, "a value is nested too deeply to be stored or sent")
+            .hint(format!("maps and arrays nest at most {DEEPEST} deep")));
+    }
     if value.is_shared() {
-        return convert(&value.flatten_clone(), path);
+        return convert(&value.flatten_clone(), path, depth);
     }
     if let Ok(text) = value.as_immutable_string_ref() {
         return Ok(Value::String(text.to_string()));
     }
     if let Ok(map) = value.as_map_ref() {
-        return object(&map, path).map(Value::Object);
+        return object(&map, path, depth).map(Value::Object);
     }
     if let Ok(items) = value.as_array_ref() {
-        return array(&items, path);
+        return array(&items, path, depth);
     }
     scalar(value).unwrap_or_else(|| Err(refusal(value, path)))
 }
@@ -105,15 +112,15 @@ fn scalar(value: &Dynamic) -> Option<Result<Value>> {
     Some(Number::from_f64(f).map(Value::Number).ok_or_else(unfit))
 }
 
-fn array(items: &Array, path: &str) -> Result<Value> {
-    let convert_at = |(i, item)| convert(item, &format!("{path}[{i}]"));
+fn array(items: &Array, path: &str, depth: usize) -> Result<Value> {
+    let convert_at = |(i, item)| convert(item, &format!("{path}[{i}]"), depth + 1);
     items.iter().enumerate().map(convert_at).collect::<Result<_>>().map(Value::Array)
 }
 
-fn object(map: &Map, path: &str) -> Result<serde_json::Map<String, Value>> {
+fn object(map: &Map, path: &str, depth: usize) -> Result<serde_json::Map<String, Value>> {
     let entry = |(key, value): (&rhai::Identifier, &Dynamic)| {
         let at = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
-        Ok((key.to_string(), convert(value, &at)?))
+        Ok((key.to_string(), convert(value, &at, depth + 1)?))
     };
     map.iter().map(entry).collect()
 }
@@ -142,5 +149,13 @@ mod tests {
         let error = to_json(&Dynamic::from_map(map)).unwrap_err();
         assert_eq!(error.message(), "a closure cannot be stored or sent (at `f`)");
         assert!(to_json(&f64::NAN.into()).is_err());
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_again() {
+        let nested = |depth| (0..depth).fold(Dynamic::UNIT, |inner, _| Dynamic::from_array(vec![inner]));
+        let text = to_json(&nested(DEEPEST)).unwrap().to_string();
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+        assert!(to_json(&nested(150)).unwrap_err().message().contains("nested too deeply"));
     }
 }

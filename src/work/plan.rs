@@ -76,6 +76,11 @@ impl Version {
     }
 }
 
+/// Whether the text of a [`Version`] was made from this item.
+pub fn is_version_of(text: &str, item: &Value) -> bool {
+    text.split('-').next() == Some(&short_hash(&canonical(item)))
+}
+
 fn option_hash(option: &Value) -> String {
     if option.is_null() { "0".into() } else { short_hash(&canonical(option)) }
 }

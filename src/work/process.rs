@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Fate, Held, Plan, Version};
+use super::plan::{self, Fate, Held, Plan, Version};
 use super::{Scope, World, pool};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
@@ -80,15 +80,15 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let to_do = plan.count(Fate::ToDo);
     world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     let shift = Shift::new(world, &job, &files);
-    let items =
-        job.items.pass().zip(plan.fates.iter().zip(versions)).filter(|(_, (fate, _))| **fate == Fate::ToDo);
-    let open = items.take_while(|_| shift.goes_on());
+    let items = job.items.pass().zip(plan.fates.iter().zip(versions)).take_while(|_| shift.goes_on());
+    let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
-    let tally = shift.close()?;
+    let to_the_end = shift.goes_on();
+    let tally = world.stop_on_disk_error(shift.close())?;
     let summary = summary(&plan, &tally, to_do, started.elapsed());
     world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
     world.stop.check()?;
-    Ok(summary)
+    if to_the_end && tally.ended() < to_do { Err(changed()) } else { Ok(summary) }
 }
 
 /// The checkpoint and its failed file, when there is one.
@@ -111,6 +111,7 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<Stri
     let (mut plan, mut versions) = (Plan::default(), Vec::new());
     let limit = world.options.limit.unwrap_or(usize::MAX);
     for item in job.items.pass().take(limit) {
+        world.stop.check()?;
         let item = match item {
             Ok(item) => item,
             Err(BadItem { id: Some(id), .. }) => {
@@ -154,6 +155,12 @@ struct Tally {
     by_kind: BTreeMap<String, usize>,
 }
 
+impl Tally {
+    fn ended(&self) -> usize {
+        self.completed + self.incomplete + self.failures.len()
+    }
+}
+
 impl<'a, T: Send> Shift<'a, T> {
     fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files) -> Self {
         let (tally, fatal) = (Mutex::default(), Mutex::default());
@@ -178,8 +185,11 @@ impl<'a, T: Send> Shift<'a, T> {
             Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
             Err(BadItem { id: None, error }) => return self.give_up(error),
         };
+        if !plan::is_version_of(version, &item.plain) {
+            return self.fail(&item.id, changed());
+        }
         let minutes = self.world.config.limits.item_minutes;
-        let deadline = Instant::now().checked_add(Duration::from_secs(60 * minutes));
+        let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let scope = Scope::item(&self.name, &item.id, deadline);
         match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
             Ok(value) => match labelled(value, &item.id, version) {
@@ -276,6 +286,12 @@ fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>>
     Ok(record)
 }
 
+/// The error of items that are others in the second pass: what was planned does not hold for them.
+fn changed() -> Error {
+    Error::new(Kind::Data, "the items changed while the run was reading them")
+        .hint("run again when nothing writes their file any more")
+}
+
 /// Of one kind, at one place.
 fn alike(failures: &[Error]) -> bool {
     let same =
@@ -295,7 +311,6 @@ fn repeating(error: &Error) -> Error {
 }
 
 fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<String, Value> {
-    let ended = tally.completed + tally.incomplete + tally.failures.len();
     let value = json!({
         "total": plan.fates.len(),
         "skipped": plan.count(Fate::Done),
@@ -305,7 +320,7 @@ fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<Stri
         "incomplete": tally.incomplete,
         "failed": tally.failures.len(),
         "failed_by_kind": tally.by_kind,
-        "pending": to_do - ended,
+        "pending": to_do - tally.ended(),
         "seconds": (time.as_secs_f64() * 1000.0).round() / 1000.0,
     });
     value.as_object().cloned().unwrap_or_default()

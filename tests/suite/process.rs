@@ -1,12 +1,20 @@
 //! `process` and `parallel_map` in scripts of their own: failures, resuming, what must come before any
 //! call, copies of captures.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use fthost::base::config::Config;
+use fthost::base::events::Silent;
+use fthost::base::{Error, Kind};
+use fthost::store::Project;
+use fthost::work::World;
+use fthost::work::process::{self, BadItem, Item, Items, Job};
 use serde_json::{Value, json};
 
 use crate::model_server::{Answer, ModelServer};
-use crate::support::TestProject;
+use crate::support::{TestProject, live_config};
 
 /// Three items into a checkpoint; `WORK` is what is done with `item`.
 pub const THREE: &str = r#"
@@ -329,4 +337,92 @@ fn a_backend_that_is_a_script_may_not_use_another() {
     project.main("").exits(2).says("another script backend").says("scripts/stub.rhai:1");
     project.write("scripts/stub.rhai", "fn answer(request) { \"\" }");
     project.main("").exits(2).says("scripts/stub.rhai").says("complete");
+}
+
+// What changes, and what is too large
+
+#[test]
+fn items_that_change_between_the_passes_are_not_mistaken_for_each_other() {
+    let script = r#"
+        write_text("data/in.jsonl", "{\"id\":\"a\"}\n{\"id\":\"b\"}\n{\"id\":\"c\"}\n");
+        let version = |item| { if item.id == "c" { write_text("data/in.jsonl", NOW); } 1 };
+        process(stream_jsonl("data/in.jsonl"), #{checkpoint: "data/c.jsonl", version: version}, |item| #{});
+    "#;
+    let shifted = r#""{\"id\":\"new\"}\n{\"id\":\"b\"}\n{\"id\":\"c\"}\n""#;
+    let project = TestProject::of(&script.replace("NOW", shifted));
+    project.main("").exits(1).says("the items changed");
+    assert_eq!(project.ids("data/c.jsonl"), ["b", "c"]);
+    assert_eq!(project.ids("data/c.failed.jsonl"), ["new"]);
+    let shorter = r#""{\"id\":\"a\"}\n""#;
+    let project = TestProject::of(&script.replace("NOW", shorter));
+    project.main("").exits(2).says("the items changed");
+    assert_eq!(project.ids("data/c.jsonl"), ["a"]);
+}
+
+#[test]
+fn the_largest_numbers_of_a_configuration_hold() {
+    let server = ModelServer::start();
+    let numbers = "api_key_env: null, concurrency: 18446744073709551615, max_wait: 1e300, \
+                   timeouts: {connect: 1e300, first_byte: 1e300, idle: 1e300, total: 1e300}";
+    let config = live_config("openai-chat", &server.url(), numbers);
+    let config = format!("{config}limits: {{item_minutes: 18446744073709551615}}\n");
+    TestProject::of_config(TWENTY, &config).main("").exits(0);
+    assert_eq!(server.requests().len(), 20);
+}
+
+#[test]
+fn a_captured_value_that_holds_itself_is_refused() {
+    let script = "let m = #{n: 1};\nm.f = |x| m.n + x;\nlet f = m.f;\n";
+    let project = TestProject::of(&format!("{script}parallel_map([1], |x| f.call(x));"));
+    project.main("").exits(2).says("holds itself");
+    let project = TestProject::of(&format!("{script}parallel_map([m], |x| x);"));
+    project.main("").exits(2).says("holds itself");
+}
+
+/// A thousand items; the tenth that is read stops the run.
+struct Stopping(World, AtomicUsize);
+
+impl Items<()> for Stopping {
+    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<()>, BadItem>> + Send + '_> {
+        Box::new((0..1000).map(|n| {
+            if self.1.fetch_add(1, Ordering::SeqCst) == 9 {
+                self.0.stop.drain_because(Error::new(Kind::Interrupted, "interrupted"));
+            }
+            Ok(Item { id: n.to_string(), plain: Value::Null, payload: () })
+        }))
+    }
+}
+
+#[test]
+fn planning_ends_when_the_run_is_to_stop() {
+    let project = TestProject::of("");
+    let config = Config::parse("c", &project.read("config/fthost.yaml")).unwrap();
+    let opened = Project::open(project.root()).unwrap();
+    let items =
+        Stopping(World::new(opened, config, Arc::new(Silent), Box::new(|_| None)), AtomicUsize::new(0));
+    let job = Job {
+        checkpoint: None,
+        name: "job".into(),
+        concurrency: 1,
+        items: &items,
+        backends: String::new(),
+        code: String::new(),
+        version_of: &|()| Ok(Value::Null),
+        worker: &|(), _| panic!("nothing may be worked on"),
+    };
+    assert_eq!(process::run(&items.0, job).unwrap_err().kind(), Kind::Interrupted);
+    assert_eq!(items.1.load(Ordering::SeqCst), 10);
+}
+
+#[test]
+fn a_huge_file_is_not_read_into_a_string() {
+    let project = TestProject::of("read_text(\"data/huge.txt\");");
+    project.write("data/huge.txt", "");
+    std::fs::File::options()
+        .write(true)
+        .open(project.path("data/huge.txt"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    project.main("").exits(2).says("1099511627776 bytes").says("stream_jsonl");
 }

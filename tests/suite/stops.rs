@@ -189,6 +189,40 @@ fn a_second_signal_leaves_at_once() {
     assert!(project.lines("data/c.failed.jsonl").is_empty(), "what was interrupted has not failed");
 }
 
+#[test]
+fn no_other_script_begins_after_a_signal() {
+    let wait = "write_text(\"data/here.txt\", \"\");\nwhile list_files(\"data/go.txt\").is_empty() {}";
+    let project = TestProject::of(wait);
+    project.write("scripts/two.rhai", "print(\"two\");");
+    let run = project.start("run scripts/main.rhai scripts/two.rhai");
+    until("the loop", || project.exists("data/here.txt"));
+    run.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    project.write("data/go.txt", "");
+    let ran = run.wait().exits(130);
+    assert!(!ran.out.contains("two"), "{}", ran.out);
+}
+
+#[test]
+fn a_signal_ends_a_parallel_map_of_short_calls() {
+    let project = TestProject::of(
+        r#"
+        let text = "";
+        text.pad(400000, "word ");
+        write_text("data/here.txt", "");
+        let elements = [];
+        elements.pad(400, 1);
+        parallel_map(elements, #{concurrency: 2}, |n| count_tokens(text));
+        "#,
+    );
+    let run = project.start("run scripts/main.rhai");
+    until("the calls", || project.exists("data/here.txt"));
+    run.signal("INT");
+    let signalled = Instant::now();
+    run.wait().exits(130);
+    assert!(signalled.elapsed() < Duration::from_secs(10), "{:?}", signalled.elapsed());
+}
+
 // The disk
 
 #[test]
