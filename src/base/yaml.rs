@@ -99,7 +99,11 @@ fn plain_types(complaint: &str) -> String {
         ("a boolean", "true or false"),
         ("missing field", "missing key"),
     ];
-    WORDS.iter().fold(complaint.to_string(), |text, (from, to)| text.replace(from, to))
+    // A structure's name is Rust's: for a user it is a map.
+    let complaint = complaint
+        .split_once("expected struct ")
+        .map_or(complaint.to_string(), |(before, _)| format!("{before}expected a map"));
+    WORDS.iter().fold(complaint, |text, (from, to)| text.replace(from, to))
 }
 
 /// An error of YAML's own syntax, with its place.
@@ -258,6 +262,11 @@ mod tests {
         assert_eq!(error.place().unwrap().to_string(), "c.yaml:3:3");
         assert_eq!(error.message(), "unknown key `opperations`");
         assert_eq!(error.get_hint(), Some("did you mean `operations`?"));
+    }
+
+    #[test]
+    fn what_should_be_a_map_is_called_one() {
+        assert_eq!(fault("limits: 3\n").message(), "`limits`: wrong type: integer `3`, expected a map");
     }
 
     #[test]

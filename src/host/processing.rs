@@ -13,7 +13,7 @@ use crate::base::{Error, Kind, Result};
 use crate::script::closure::{Closure, unshare};
 use crate::script::{Ctx, ScriptResult, values};
 use crate::work::process::{self, BadItem, Item, Items, Job};
-use crate::work::{plan, pool};
+use crate::work::{Scope, plan, pool};
 
 /// The functions that take options.
 pub const OPTIONS: &[OptionsOf] = &[
@@ -150,10 +150,6 @@ impl Items<Dynamic> for Given {
 
 fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
     let ctx = Ctx::of(context)?;
-    if ctx.scope.item.is_some() {
-        return Err(Error::new(Kind::Argument, "`process` cannot run inside an item of another `process`")
-            .hint("use `parallel_map` there"));
-    }
     let options = Options::of("process", options)?;
     let given = Given::of("process", items)?;
     let closure = Closure::new(context, closure)?;
@@ -166,12 +162,16 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     };
     let checkpoint = options.text("checkpoint")?;
     let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());
-    let worker = |item, scope| values::to_json(&closure.call(context, &ctx.with_scope(scope), item)?);
+    let worker = |item, scope: Scope| {
+        let ctx = ctx.with_scope(scope.within(&ctx.scope));
+        values::to_json(&closure.call(context, &ctx, item)?)
+    };
     let summary = process::run(
         &ctx.world,
         Job {
             name: job,
             checkpoint,
+            nested: ctx.scope.item.is_some(),
             concurrency: concurrency(&ctx, &options, CONCURRENCY)?,
             items: &given,
             backends: ctx.run.backend_identities(),

@@ -96,7 +96,8 @@ fn language_error(error: &EvalAltResult) -> Error {
     let (message, hint) = match error {
         ErrorDataRace(..) => (
             message.to_string(),
-            "a value cannot be changed while a closure that holds it runs: copy it first (`let copy = x;`)",
+            "a closure holds the value that its method is called on: write `parallel_map(items, |x| ...)` in place of \
+             `items.parallel_map(...)`, or copy the value first (`let copy = x;`)",
         ),
         ErrorMismatchDataType(expected, found, _) => {
             let (expected, found) = (friendly_type(expected), friendly_type(found));

@@ -32,6 +32,9 @@ pub struct FailedItem {
     pub raw: Option<String>,
     /// How often it was tried, this time included.
     pub attempts: u32,
+    /// Whether it failed while a complete record was being redone: that record alone would not bring it back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub redo: bool,
 }
 
 impl FailedItem {
@@ -50,6 +53,7 @@ impl FailedItem {
             hint: error.get_hint().map(str::to_string),
             raw: error.get_raw().map(str::to_string),
             attempts,
+            redo: false,
         }
     }
 }
@@ -109,10 +113,21 @@ impl FailedFile {
         Ok(())
     }
 
-    /// At the end of a run: keeps only the items that `still_failing` says of, and removes an empty file.
+    /// Whether `id` failed when it was to be redone, and so is to be run although its old record is complete.
+    pub fn wants_redo(&self, id: &str) -> bool {
+        self.lock().items.get(id).is_some_and(|item| item.redo)
+    }
+
+    /// Notes that `id` is done now; [`settle`](Self::settle) brings it to disk.
+    pub fn forget(&self, id: &str) {
+        self.lock().items.remove(id);
+    }
+
+    /// At the end of a run: keeps only the items that `still_failing` says of and those to be redone, and
+    /// removes an empty file.
     pub fn settle(&self, project: &Project, still_failing: impl Fn(&str) -> bool) -> Result<()> {
         let mut state = self.lock();
-        state.items.retain(|id, _| still_failing(id));
+        state.items.retain(|id, item| item.redo || still_failing(id));
         state.writer = None;
         let real = paths::resolve_for_write(project.dir(), &self.path)?;
         if state.items.is_empty() {

@@ -184,14 +184,18 @@ impl Project {
         Ok((real, file))
     }
 
+    /// What runs append to, by this run's memory, by the lock that an earlier one left, or by its name: a
+    /// checkpoint copied from elsewhere has no lock.
     fn refuse_checkpoint(&self, path: &str, real: &Path) -> Result<()> {
         let shown = real.to_string_lossy();
         let appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = |suffix: &str| shown.strip_suffix(suffix).map(PathBuf::from);
         let belongs =
             |owner: PathBuf| appended.contains(&owner) || self.dir.exists(super::lock::path_of(&owner));
-        let taken = ["", ".lock", ".torn"].into_iter().filter_map(owner).any(belongs);
-        if !taken {
+        let named = shown.ends_with("checkpoint.jsonl") && self.dir.is_file(real);
+        let mut owners = vec![owner(""), owner(".lock"), owner(".torn"), owner(".failed.jsonl")];
+        owners.push(owner(".failed.jsonl").map(|stem| super::mend::suffixed(&stem, ".jsonl")));
+        if !named && !owners.into_iter().flatten().any(belongs) {
             return Ok(());
         }
         Err(Error::new(

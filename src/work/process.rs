@@ -13,7 +13,7 @@ use super::{Scope, World, pool};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
-use crate::store::checkpoint::{Checkpoint, Mode};
+use crate::store::checkpoint::{Checkpoint, Entry, Mode};
 use crate::store::failed::{FailedFile, FailedItem};
 
 /// So many first items failing alike at one place stop the run: the next thousand would, too.
@@ -58,6 +58,8 @@ pub struct Job<'a, T> {
     pub checkpoint: Option<String>,
     /// Its name in messages and in the ledger.
     pub name: String,
+    /// Whether an item of another job runs it: then it is no step of the run that progress shows.
+    pub nested: bool,
     /// Items at a time.
     pub concurrency: usize,
     /// The items.
@@ -78,7 +80,9 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let files = Files::open(world, job.checkpoint.as_deref())?;
     let (plan, versions) = plan(world, &job, &files)?;
     let to_do = plan.count(Fate::ToDo);
-    world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
+    if !job.nested {
+        world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
+    }
     let shift = Shift::new(world, &job, &files);
     let items = job.items.pass().zip(plan.fates.iter().zip(versions)).take_while(|_| shift.goes_on());
     let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
@@ -86,7 +90,9 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let to_the_end = shift.goes_on();
     let tally = world.stop_on_disk_error(shift.close())?;
     let summary = summary(&plan, &tally, to_do, started.elapsed());
-    world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
+    if !job.nested {
+        world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
+    }
     world.stop.check()?;
     if to_the_end && tally.ended() < to_do { Err(changed()) } else { Ok(summary) }
 }
@@ -104,12 +110,20 @@ impl Files {
         let failed = FailedFile::open(&world.project, path)?;
         Ok(Files { checkpoint: Some(opened), failed: Some(failed) })
     }
+
+    /// What is known of an item's record, unless it is to be redone whatever the record says.
+    fn entry(&self, id: &str) -> Option<Entry> {
+        if self.failed.as_ref().is_some_and(|failed| failed.wants_redo(id)) {
+            return None;
+        }
+        self.checkpoint.as_ref()?.entry(id)
+    }
 }
 
 /// First pass: every item's fate and version, before anything runs.
 fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<String>)> {
     let (mut plan, mut versions) = (Plan::default(), Vec::new());
-    let limit = world.options.limit.unwrap_or(usize::MAX);
+    let limit = world.options.limit.filter(|_| !job.nested).unwrap_or(usize::MAX);
     for item in job.items.pass().take(limit) {
         world.stop.check()?;
         let item = match item {
@@ -123,12 +137,12 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<Stri
         };
         let option = (job.version_of)(&item.payload)?;
         let version = Version::new(&item.plain, &job.backends, &job.code, &option);
-        let entry = files.checkpoint.as_ref().and_then(|checkpoint| checkpoint.entry(&item.id));
+        let entry = files.entry(&item.id);
         let held = entry.as_ref().map(|e| Held { version: e.version.as_deref(), complete: e.complete });
         plan.add(&item.id, &version, held, &world.options.redo)?;
         versions.push(version.text());
     }
-    for id in world.options.redo.ids().iter().filter(|id| !plan.has(id)) {
+    for id in world.options.redo.ids().iter().filter(|id| !job.nested && !plan.has(id)) {
         world.emit(Event::Warning(format!("--redo: {} has no item `{id}`", job.name)));
     }
     Ok((plan, versions))
@@ -207,6 +221,9 @@ impl<'a, T: Send> Shift<'a, T> {
         if let Err(error) = kept {
             return self.world.stop.drain_because(error);
         }
+        if let Some(failed) = &self.files.failed {
+            failed.forget(id);
+        }
         let mut tally = self.tally();
         let outcome = if complete { ItemOutcome::Completed } else { ItemOutcome::Incomplete };
         match complete {
@@ -214,7 +231,9 @@ impl<'a, T: Send> Shift<'a, T> {
             false => tally.incomplete += 1,
         }
         drop(tally);
-        self.world.emit(Event::ItemEnded { id: id.into(), outcome, error: None });
+        if !self.job.nested {
+            self.world.emit(Event::ItemEnded { id: id.into(), outcome, error: None });
+        }
     }
 
     fn fail(&self, id: &str, error: Error) {
@@ -243,7 +262,8 @@ impl<'a, T: Send> Shift<'a, T> {
     fn note_failure(&self, id: &str, error: &Error) -> Result<()> {
         let Some(failed) = &self.files.failed else { return Ok(()) };
         let attempts = failed.attempts(id) + 1;
-        failed.append(&self.world.project, FailedItem::new(id, error, attempts))
+        let redo = self.files.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.contains_complete(id));
+        failed.append(&self.world.project, FailedItem { redo, ..FailedItem::new(id, error, attempts) })
     }
 
     fn give_up(&self, error: Error) {

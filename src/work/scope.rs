@@ -24,6 +24,12 @@ impl Scope {
         Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline }
     }
 
+    /// The same, in no more time than the item `outer` has left, when it runs inside of one.
+    pub fn within(mut self, outer: &Scope) -> Scope {
+        self.deadline = self.deadline.into_iter().chain(outer.deadline).min();
+        self
+    }
+
     /// The scope of one element of a `parallel_map`.
     pub fn branch(&self, index: usize) -> Scope {
         let mut scope = self.clone();

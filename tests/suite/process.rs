@@ -69,6 +69,40 @@ fn a_failed_item_is_kept_apart_and_tried_again() {
 }
 
 #[test]
+fn an_item_that_fails_when_redone_is_tried_again() {
+    let project = TestProject::of(&three(
+        "if item.id == \"b\" && \"storm.txt\" in list_files(\"*.txt\") { throw \"it broke\" }\n #{ok: true}",
+    ));
+    project.main("").exits(0);
+    project.write("storm.txt", "");
+    project.main("--redo b").exits(1);
+    project.main("").exits(1).says("it broke");
+    assert_eq!(project.lines("data/c.failed.jsonl")[0]["attempts"], 2);
+    std::fs::remove_file(project.path("storm.txt")).unwrap();
+    project.main("").exits(0);
+    assert_eq!(project.lines("data/c.jsonl").len(), 4);
+    assert!(!project.exists("data/c.failed.jsonl"));
+    project.main("").exits(0);
+    assert_eq!(project.lines("data/c.jsonl").len(), 4);
+}
+
+#[test]
+fn process_nests() {
+    let project = TestProject::of(&three(
+        "let parts = [#{id: item.id + 1}, #{id: item.id + 2}];
+         let inner = process(parts, #{checkpoint: `data/${item.id}.jsonl`}, |part| {
+             if part.id == \"b2\" { throw \"it broke\" } #{} });
+         #{done: inner.completed}",
+    ));
+    project.main("--limit 2 --concurrency 1").exits(1).says("it broke").says("b2");
+    assert_eq!(project.ids("data/c.jsonl"), ["a", "b"]);
+    assert_eq!(project.lines("data/c.jsonl")[0]["done"], 2);
+    assert_eq!(project.ids("data/a.jsonl"), ["a1", "a2"]);
+    assert_eq!(project.ids("data/b.jsonl"), ["b1"]);
+    assert_eq!(project.ids("data/b.failed.jsonl"), ["b2"]);
+}
+
+#[test]
 fn the_first_items_failing_alike_stop_the_run() {
     let script = TWENTY.replace("#{said: model.complete(item.id).content}", "throw \"always\"");
     let project = TestProject::of(&script);

@@ -394,10 +394,19 @@ fn a_dead_holder_gives_way() {
 fn whole_writes_refuse_a_checkpoint() {
     let (dir, project) = project();
     let opened = run(&project);
-    for path in [CKPT, "data/raw/c.jsonl.lock", "data/raw/c.jsonl.torn", "data/raw/../raw/c.jsonl"] {
+    for path in [
+        CKPT,
+        "data/raw/c.jsonl.lock",
+        "data/raw/c.jsonl.torn",
+        "data/raw/../raw/c.jsonl",
+        "data/raw/c.failed.jsonl",
+    ] {
         assert_eq!(kind(project.write_whole(path, b"")), Kind::Denied, "{path}");
     }
     drop(opened);
+    // One that came from elsewhere has no lock: its name says what it is.
+    project.write_whole("data/raw/my_checkpoint.jsonl", b"{\"id\":\"a\"}\n").unwrap();
+    assert_eq!(kind(project.write_whole("data/raw/my_checkpoint.jsonl", b"")), Kind::Denied);
     let later = Project::open(dir.path()).unwrap();
     assert_eq!(kind(later.write_whole(CKPT, b"")), Kind::Denied);
     later.write_whole("data/raw/other.jsonl", b"").unwrap();
