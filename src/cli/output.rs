@@ -78,6 +78,11 @@ impl Output {
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
     }
 
+    /// No job goes on any more, however it ended.
+    pub fn end_progress(&self) {
+        self.0.progress.end();
+    }
+
     /// The failures of items since this was last asked.
     pub fn take_failures(&self) -> Vec<(String, Error)> {
         std::mem::take(&mut *self.0.failures.lock().unwrap_or_else(PoisonError::into_inner))

@@ -106,6 +106,7 @@ fn run_all(session: &Session, units: &[Arc<Unit>], output: &Output) -> u8 {
 fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
     // A script may come to its end after all when it was told to stop: then, too, no other begins.
     let result = session.run(unit).and_then(|()| session.world.stop.check());
+    output.end_progress();
     let failures = output.take_failures();
     match &result {
         // The reason says what all of them say.

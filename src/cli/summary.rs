@@ -32,7 +32,7 @@ pub fn failures(failures: &[(String, Error)], output: &Output) {
         output.remark(&format!("... and {} of other kinds", count(groups.len() - SHOWN, "failure")));
     }
     if !failures.is_empty() {
-        output.remark("the failed items are in <checkpoint>.failed.jsonl, and are tried again next time");
+        output.remark("failed items are listed in the .failed.jsonl file beside the checkpoint, and tried again next time");
     }
 }
 

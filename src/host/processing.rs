@@ -156,8 +156,9 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let version = options.closure("version").map(|f| Closure::new(context, &f)).transpose()?;
     let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
     let fixed = fixed.unwrap_or(Value::Null);
+    let planning = ctx.with_scope(ctx.scope.planning());
     let version_of = |item: &Dynamic| match &version {
-        Some(version) => values::to_json(&version.call(context, &ctx, item.clone())?),
+        Some(version) => values::to_json(&version.call(context, &planning, item.clone())?),
         None => Ok(fixed.clone()),
     };
     let checkpoint = options.text("checkpoint")?;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
@@ -46,6 +47,16 @@ pub struct Checkpoint {
     index: RwLock<Index>,
     writer: Option<Appender>,
     _lock: Option<Lock>,
+    claimed: AtomicBool,
+}
+
+/// The right to work on a checkpoint, until it is dropped.
+pub struct Claim(Arc<Checkpoint>);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.claimed.store(false, Ordering::Release);
+    }
 }
 
 /// A checkpoint, and what the user should know about its opening.
@@ -68,6 +79,17 @@ impl Checkpoint {
     /// Its path below the project's root.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Claims it for one job: two at once would each do every item.
+    pub fn claim(self: &Arc<Self>) -> Result<Claim> {
+        if self.claimed.swap(true, Ordering::AcqRel) {
+            let message = format!("another `process` of this run works on {} right now", self.path);
+            return Err(
+                Error::new(Kind::Argument, message).hint("give each its own checkpoint, or run them in turn")
+            );
+        }
+        Ok(Claim(self.clone()))
     }
 
     /// Whether the last record of `id` is complete.
@@ -162,6 +184,7 @@ fn open_to_run(project: &Project, path: &str) -> Result<Opened> {
         index: RwLock::new(index),
         writer: Some(writer),
         _lock: Some(lock),
+        claimed: AtomicBool::new(false),
     });
     held.insert(real, Arc::downgrade(&checkpoint));
     Ok(Opened { checkpoint, warnings: warning.into_iter().collect() })
@@ -182,8 +205,14 @@ fn open_to_read(project: &Project, path: &str) -> Result<Opened> {
         Err(error) if error.kind() == Kind::NotFound => (None, Index::default()),
         Err(error) => return Err(error),
     };
-    let checkpoint =
-        Checkpoint { path: path.into(), file, index: RwLock::new(index), writer: None, _lock: None };
+    let checkpoint = Checkpoint {
+        path: path.into(),
+        file,
+        index: RwLock::new(index),
+        writer: None,
+        _lock: None,
+        claimed: AtomicBool::new(false),
+    };
     Ok(Opened { checkpoint: Arc::new(checkpoint), warnings: Vec::new() })
 }
 

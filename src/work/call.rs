@@ -77,6 +77,7 @@ fn unusable(outcome: Outcome, message: String, reply: &Reply) -> Error {
 /// One request and its reply.
 fn send(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Result<Reply> {
     world.stop.check()?;
+    scope.check_calls()?;
     scope.check_deadline()?;
     // The ledger's first place: a reply that was paid for, by (job, item, branch, request, n).
     let reply = match &backend.line {

@@ -31,9 +31,14 @@ impl Threads {
     fn take(&self) -> bool {
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(1)).is_ok()
     }
+}
 
-    fn give_back(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
+/// A helper's place, given back however the helper ends.
+struct Place<'t>(&'t Threads);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -79,14 +84,12 @@ impl<T: Send, I: Iterator<Item = T> + Send, F: Fn(T) + Sync> Team<'_, I, F> {
             return;
         }
         let helper = Builder::new().name("worker".into()).stack_size(STACK_BYTES);
-        let started = helper.spawn_scoped(scope, move || {
+        let place = Place(self.threads);
+        // When the system refuses more threads, those there are do the work.
+        let _ = helper.spawn_scoped(scope, move || {
+            let _place = place;
             self.work(scope);
-            self.threads.give_back();
         });
-        if started.is_err() {
-            // The system refuses more threads: those there are do the work.
-            self.threads.give_back();
-        }
     }
 }
 

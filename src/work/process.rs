@@ -13,7 +13,7 @@ use super::{Scope, World, pool};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
-use crate::store::checkpoint::{Checkpoint, Entry, Mode};
+use crate::store::checkpoint::{Checkpoint, Claim, Entry, Mode};
 use crate::store::failed::{FailedFile, FailedItem};
 
 /// So many first items failing alike at one place stop the run: the next thousand would, too.
@@ -98,17 +98,20 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
 }
 
 /// The checkpoint and its failed file, when there is one.
+#[derive(Default)]
 struct Files {
     checkpoint: Option<Arc<Checkpoint>>,
     failed: Option<FailedFile>,
+    _claim: Option<Claim>,
 }
 
 impl Files {
     fn open(world: &World, path: Option<&str>) -> Result<Files> {
-        let Some(path) = path else { return Ok(Files { checkpoint: None, failed: None }) };
+        let Some(path) = path else { return Ok(Files::default()) };
         let opened = world.checkpoint(path, Mode::Run)?;
+        let claim = opened.claim()?;
         let failed = FailedFile::open(&world.project, path)?;
-        Ok(Files { checkpoint: Some(opened), failed: Some(failed) })
+        Ok(Files { checkpoint: Some(opened), failed: Some(failed), _claim: Some(claim) })
     }
 
     /// What is known of an item's record, unless it is to be redone whatever the record says.

@@ -16,12 +16,14 @@ pub struct Scope {
     pub branch: Vec<usize>,
     /// When the item has had its time.
     pub deadline: Option<Instant>,
+    /// Items are only looked at: a call would be paid for in every run.
+    pub planning: bool,
 }
 
 impl Scope {
     /// The scope of one item.
     pub fn item(job: &Arc<str>, id: &str, deadline: Option<Instant>) -> Scope {
-        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline }
+        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline, planning: false }
     }
 
     /// The same, in no more time than the item `outer` has left, when it runs inside of one.
@@ -35,6 +37,20 @@ impl Scope {
         let mut scope = self.clone();
         scope.branch.push(index);
         scope
+    }
+
+    /// The scope of `options.version`, while a job is planned.
+    pub fn planning(&self) -> Scope {
+        Scope { planning: true, ..self.clone() }
+    }
+
+    /// An error where no model may be asked.
+    pub fn check_calls(&self) -> Result<()> {
+        if self.planning {
+            let message = "`version` may not ask a model: it would be paid for in every run";
+            return Err(Error::new(Kind::Denied, message).hint("ask in the item's closure"));
+        }
+        Ok(())
     }
 
     /// An error once the item has had its time.

@@ -103,6 +103,30 @@ fn process_nests() {
 }
 
 #[test]
+fn two_jobs_at_once_do_not_share_a_checkpoint() {
+    let script = r#"
+        let items = []; for i in 0..20 { items.push(#{id: `i${i}`}); }
+        parallel_map([1, 2], |n| process(items, #{checkpoint: "data/c.jsonl", concurrency: 1}, |item| { sleep(0.01); #{} }));
+    "#;
+    let project = TestProject::of(script);
+    project.main("").exits(2).says("another `process` of this run works on data/c.jsonl");
+    assert_eq!(project.lines("data/c.jsonl").len(), 20, "one of them did the work, once");
+}
+
+#[test]
+fn a_version_asks_no_model() {
+    let script = r#"
+        let model = get_backend("offline");
+        process([#{id: "a"}], #{version: |item| model.complete("x").content}, |item| #{});
+    "#;
+    TestProject::of(script)
+        .main("")
+        .exits(2)
+        .says("`version` may not ask a model")
+        .says("scripts/main.rhai:3");
+}
+
+#[test]
 fn the_first_items_failing_alike_stop_the_run() {
     let script = TWENTY.replace("#{said: model.complete(item.id).content}", "throw \"always\"");
     let project = TestProject::of(&script);
@@ -435,6 +459,7 @@ fn planning_ends_when_the_run_is_to_stop() {
     let items =
         Stopping(World::new(opened, config, Arc::new(Silent), Box::new(|_| None)), AtomicUsize::new(0));
     let job = Job {
+        nested: false,
         checkpoint: None,
         name: "job".into(),
         concurrency: 1,
