@@ -296,7 +296,8 @@ fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>>
     let fault =
         |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
     let Value::Object(mut record) = value else {
-        return Err(fault(format!("no record for the item `{id}`, but {value}")).hint(hint));
+        let found = if value.is_null() { "()".to_string() } else { value.to_string() };
+        return Err(fault(format!("no record for the item `{id}`, but {found}")).hint(hint));
     };
     match record.get("id") {
         None => drop(record.shift_insert(0, "id".into(), id.into())),
