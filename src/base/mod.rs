@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod config;
 pub mod error;
 pub mod events;
+pub mod hash;
 pub mod panic;
 pub mod report;
 pub mod suggest;

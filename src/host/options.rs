@@ -56,7 +56,7 @@ impl<'a> Options<'a> {
 
     /// A number, whole or not.
     pub fn number(&self, name: &str) -> Result<Option<f64>> {
-        self.typed(name, "a number", |value| value.as_float().ok().or(value.as_int().ok().map(|n| n as f64)))
+        self.typed(name, "a number", values::number)
     }
 
     /// True or false.

@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Map, Module};
 
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::rng::Rng;
-use crate::script::ScriptResult;
+use crate::script::{ScriptResult, values};
 
 /// The namespace.
 pub fn module() -> Module {
@@ -107,8 +107,8 @@ mod functions {
 }
 
 fn number(what: &str, value: &Dynamic) -> Result<f64> {
-    let number = value.as_float().ok().or(value.as_int().ok().map(|n| n as f64));
-    number.ok_or_else(|| Error::new(Kind::Argument, format!("{what} must be a number, not {value}")))
+    values::number(value)
+        .ok_or_else(|| Error::new(Kind::Argument, format!("{what} must be a number, not {value}")))
 }
 
 fn weights(map: &Map) -> Result<Vec<(String, f64)>> {

@@ -132,9 +132,8 @@ fn category_score(answers: &Map, ids: &Array, na_invalid: &Array) -> Result<f64>
 
 fn numbers(map: &Map) -> Result<Vec<(String, f64)>> {
     let number = |(name, value): (&rhai::Identifier, &Dynamic)| {
-        let number = value.as_float().ok().or(value.as_int().ok().map(|n| n as f64));
         let wrong = || Error::new(Kind::Argument, format!("`{name}` must be a number, not {value}"));
-        number.map(|n| (name.to_string(), n)).ok_or_else(wrong)
+        values::number(value).map(|n| (name.to_string(), n)).ok_or_else(wrong)
     };
     map.iter().map(number).collect()
 }

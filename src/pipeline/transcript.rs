@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
-use crate::base::{Error, Kind, Place, Result};
+use crate::base::{Error, Kind, Place, Result, hash};
 
 /// What the user said and what the assistant answered. Deserialises from
 /// `{"user": ..., "assistant": ...}` and from `["...", "..."]` alike; writes the former.
@@ -124,21 +123,7 @@ const SHAPE: &str = "a transcript is {id, persona, exchanges: [{user, assistant}
 /// sorted by code point at every level). Used for transcripts and rubrics: neither the order of keys
 /// nor white space in a file changes it, any other edit does.
 pub fn content_hash(value: &Value) -> String {
-    let digest = Sha256::digest(sorted(value).to_string().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The same value with the keys of every map in order.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        Value::Object(map) => {
-            let mut pairs: Vec<_> = map.iter().collect();
-            pairs.sort_by_key(|(key, _)| *key);
-            Value::Object(pairs.into_iter().map(|(key, item)| (key.clone(), sorted(item))).collect())
-        }
-        plain => plain.clone(),
-    }
+    hash::sha256(&hash::canonical(value))
 }
 
 #[cfg(test)]

@@ -12,10 +12,7 @@ use crate::base::cancel::Stop;
 use crate::base::config::Limits;
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
-
-/// Stacks of script threads: 48 nested calls of a debug build need a fraction of it, and it is
-/// reserved, not touched.
-pub const STACK_BYTES: usize = 16 << 20;
+use crate::work::pool::STACK_BYTES;
 
 /// How deep expressions may nest, outside and inside of functions.
 const EXPRESSION_DEPTH: (usize, usize) = (128, 64);

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::signatures::Signatures;
 use super::words;
-use crate::base::{Error, Kind, Place, Result, suggest};
+use crate::base::{Error, Kind, Place, Result, hash, suggest};
 
 /// One loaded script file.
 pub struct Unit {
@@ -111,15 +111,15 @@ impl Library {
 
     /// Hash of the project's code that `path` reaches: comments, layout and shipped modules aside.
     pub fn code_hash(&self, engine: &Engine, path: &str) -> String {
-        let mut hash = Sha256::new();
+        let mut sum = Sha256::new();
         let mut units = self.reachable(path);
         units.sort_by(|a, b| a.path.cmp(&b.path));
         for unit in units.iter().filter(|unit| !unit.path.starts_with("std/")) {
             let code = engine.compact_script(&*unit.source).unwrap_or_else(|_| unit.source.to_string());
-            hash.update(code);
-            hash.update([0]);
+            sum.update(code);
+            sum.update([0]);
         }
-        hex(&hash.finalize())
+        hash::hex(&sum.finalize())
     }
 
     fn load_all(
@@ -268,9 +268,4 @@ fn import_of(expression: &Expr) -> Result<String> {
         _ => Err(Error::new(Kind::Script, "an import must name its file in plain quotes")
             .hint("write import \"prompts\" as prompts; so that the file is checked before the run")),
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

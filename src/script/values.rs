@@ -24,7 +24,7 @@ pub fn from_json(value: &Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(b) => (*b).into(),
-        Value::Number(n) => number(n),
+        Value::Number(n) => json_number(n),
         Value::String(s) => s.into(),
         Value::Array(items) => Dynamic::from_array(items.iter().map(from_json).collect()),
         Value::Object(map) => Dynamic::from_map(object_to_map(map)),
@@ -40,6 +40,11 @@ pub fn object_to_map(map: &serde_json::Map<String, Value>) -> Map {
 pub fn from_serialize(value: &impl serde::Serialize) -> Result<Dynamic> {
     let json = serde_json::to_value(value).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     Ok(from_json(&json))
+}
+
+/// A number, whole or not.
+pub fn number(value: &Dynamic) -> Option<f64> {
+    value.as_float().ok().or(value.as_int().ok().map(|n| n as f64))
 }
 
 /// The name of a value's type, as users know it.
@@ -67,7 +72,7 @@ pub fn friendly_type(name: &str) -> String {
     .to_string()
 }
 
-fn number(n: &Number) -> Dynamic {
+fn json_number(n: &Number) -> Dynamic {
     match n.as_i64() {
         Some(i) => i.into(),
         None => n.as_f64().unwrap_or(f64::NAN).into(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::World;
-use crate::base::config::{BackendConfig, Params};
+use crate::base::config::{BackendConfig, Choice, KINDS, Params};
 use crate::base::{Error, Kind, Result, suggest};
 use crate::llm::{self, Reply, Request, Schema, Secret};
 
@@ -104,12 +104,12 @@ impl Backend {
     /// What makes its replies what they are, and what it was asked for as: part of the version of every
     /// record made with it. Two roles that change places change the records.
     pub fn identity(&self) -> String {
-        let [kind, model, origin] = match &self.line {
+        let (kind, model, origin) = match &self.line {
             Line::Remote(backend) => {
                 let identity = backend.identity();
-                [identity.kind.clone(), identity.model.clone(), identity.origin.clone()]
+                (&identity.kind, &identity.model, &identity.origin)
             }
-            Line::Local(local) => [local.kind.clone(), local.model.clone(), local.origin.clone()],
+            Line::Local(local) => (&local.kind, &local.model, &local.origin),
         };
         json!([self.role, kind, model, origin, self.params, self.extra_body]).to_string()
     }
@@ -171,7 +171,7 @@ pub fn get(world: &World, name: &str, model: Option<&str>, params: Params) -> Re
         Err(_) if is_local_kind(name) => return of_kind(world, name, "", params).map(|b| vec![b]),
         choices => choices?,
     };
-    let open = |choice: crate::base::config::Choice| {
+    let open = |choice: Choice| {
         let line = world.backends.get_or_open(&choice.backend, || open(world, &choice.backend))?;
         let params = params.clone().over(&choice.params);
         let extra_body = world.config.backends.get(&choice.backend).map(|config| json!(config.extra_body));
@@ -187,14 +187,9 @@ fn is_local_kind(kind: &str) -> bool {
 
 /// A backend that no configuration names: a kind with its usual origin and key, and a model.
 fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Backend> {
-    if world.config.backends.contains_key(kind) || world.config.roles.contains_key(kind) {
-        if !crate::base::config::KINDS.contains(&kind) {
-            return Err(model_is_config(kind));
-        }
-    } else if !crate::base::config::KINDS.contains(&kind) {
-        let kinds = crate::base::config::KINDS.iter().copied();
-        return Err(Error::new(Kind::NotFound, format!("`{kind}` is no kind of backend"))
-            .hint(suggest::hint(kind, kinds)));
+    if !KINDS.contains(&kind) {
+        let configured = world.config.backends.contains_key(kind) || world.config.roles.contains_key(kind);
+        return Err(if configured { model_is_config(kind) } else { no_kind(kind) });
     }
     let name = if model.is_empty() { kind.to_string() } else { format!("{kind}:{model}") };
     let shape = if model.is_empty() { json!({"kind": kind}) } else { json!({"kind": kind, "model": model}) };
@@ -202,6 +197,11 @@ fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Bac
         .map_err(|e| Error::new(Kind::Internal, format!("a bare backend cannot be made: {e}")))?;
     let line = world.backends.get_or_open(&name, || open_with(world, &name, &config))?;
     Ok(Backend { name, role: String::new(), params, extra_body: Value::Null, line })
+}
+
+fn no_kind(name: &str) -> Error {
+    Error::new(Kind::NotFound, format!("`{name}` is no kind of backend"))
+        .hint(suggest::hint(name, KINDS.iter().copied()))
 }
 
 fn model_is_config(name: &str) -> Error {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::base::hash::{self, canonical};
 use crate::base::{Error, Kind, Result, suggest};
 
 /// What the command line asks to do again.
@@ -87,14 +88,7 @@ fn option_hash(option: &Value) -> String {
 
 /// 32 bits of SHA-256: enough to tell the versions of one record apart.
 fn short_hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes())[..4].iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// JSON with sorted keys.
-fn canonical(value: &Value) -> String {
-    let mut value = value.clone();
-    value.sort_all_objects();
-    value.to_string()
+    hash::sha256(text)[..8].to_string()
 }
 
 /// What is known of an item before it runs.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
-/// Stack of a helper: scripts run on it.
-const STACK_BYTES: usize = 16 << 20;
+/// Stack of a thread that scripts run on: 48 nested calls of a debug build need a fraction of it, and it is
+/// reserved, not touched.
+pub const STACK_BYTES: usize = 16 << 20;
 
 /// Helpers that may run at once when the system does not tell its limit.
 const DEFAULT_CAP: usize = 10_000;

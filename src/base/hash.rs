@@ -1,0 +1,39 @@
+//! Hashes by which content is told apart, and the one text of a JSON value that they are made of.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a text, in lower-case hexadecimal.
+pub fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A JSON value's canonical text: compact, keys sorted by code point at every level.
+pub fn canonical(value: &Value) -> String {
+    let mut value = value.clone();
+    value.sort_all_objects();
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_are_sorted_at_every_level() {
+        let value = json!({"b": [{"y": 1, "x": 2}], "a": null});
+        assert_eq!(canonical(&value), r#"{"a":null,"b":[{"x":2,"y":1}]}"#);
+    }
+
+    #[test]
+    fn a_known_hash() {
+        // FIPS 180-2, appendix B.1.
+        assert!(sha256("abc").starts_with("ba7816bf8f01cfea414140de5dae2223"));
+    }
+}
