@@ -3,6 +3,7 @@
 
 mod faults;
 mod hide;
+pub mod kinds;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Kind, Result, suggest, yaml::Document};
-
-/// The kinds of backends that a configuration can name.
-pub const KINDS: &[&str] = &["offline", "script", "openai", "openai-chat"];
 
 /// The deepest nesting of script calls that the script threads' stacks hold.
 pub const MOST_CALL_LEVELS: usize = 64;
@@ -92,7 +90,7 @@ impl Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackendConfig {
-    /// One of [`KINDS`].
+    /// One of [`kinds::KINDS`].
     pub kind: String,
     /// The model's name at the provider.
     #[serde(default)]
@@ -136,9 +134,12 @@ pub struct BackendConfig {
     /// Attempts of one call, else the kind's own.
     #[serde(default)]
     pub max_attempts: Option<usize>,
-    /// The script of a `script` backend, relative to the project.
+    /// The script of a `script` or `adapter` backend, relative to the project.
     #[serde(default)]
     pub file: Option<String>,
+    /// The program of a `claude` backend.
+    #[serde(default)]
+    pub command: Option<String>,
     /// Default sampling parameters, as in [`Params`].
     #[serde(default)]
     pub max_tokens: Option<u32>,

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::limits::Limits;
 use super::provider::{HttpProvider, Provider};
+use super::purse::{Bill, Purse, Unlimited};
 use super::retry::{Pause, Retry};
-use super::table::{HttpKind, http_kind, key_variable};
+use super::table::{MakeWire, wire_of};
 use super::transport::Http;
 use super::wire::Setup;
 use super::{Reply, Request, Secret};
 use crate::base::cancel::Stop;
+use crate::base::config::kinds::{base_url, key_variable, kind_of};
 use crate::base::config::{BackendConfig, Price, Timeouts};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
@@ -36,12 +38,32 @@ pub struct Stats {
     pub calls: u64,
     /// Requests sent.
     pub attempts: u64,
+    /// Requests on the wire at this moment.
+    pub in_flight: u64,
     /// Tokens of prompts.
     pub input_tokens: u64,
     /// Tokens of replies.
     pub output_tokens: u64,
     /// Dollars, where the configuration gives a price.
     pub usd: Option<f64>,
+}
+
+/// What all backends of a run share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The connections.
+    pub http: Http,
+    /// Where events go.
+    pub events: Arc<dyn Events>,
+    /// What may be spent.
+    pub purse: Arc<dyn Purse>,
+}
+
+impl Shared {
+    /// Connections of their own, and no caps.
+    pub fn new(events: Arc<dyn Events>) -> Shared {
+        Shared { http: Http::new(), events, purse: Arc::new(Unlimited) }
+    }
 }
 
 /// A configured model, ready to be called from anywhere.
@@ -53,46 +75,48 @@ pub struct Backend {
     limits: Limits,
     retry: Retry,
     events: Arc<dyn Events>,
+    purse: Arc<dyn Purse>,
     stats: Mutex<Stats>,
 }
 
 impl Backend {
-    /// Opens a backend of an HTTP kind. `key` is the value of its [`key_variable`]. Sends nothing.
-    pub fn open(
-        name: &str,
-        config: &BackendConfig,
-        key: Option<Secret>,
-        http: &Http,
-        events: Arc<dyn Events>,
-    ) -> Result<Backend> {
-        let kind = http_kind(&config.kind).ok_or_else(|| {
-            Error::new(Kind::Internal, format!("backend `{name}`: kind `{}` is not on HTTP", config.kind))
+    /// Opens a backend of a kind with a wire. `key` is the value of its [`key_variable`]. Sends nothing.
+    pub fn open(name: &str, config: &BackendConfig, key: Option<Secret>, shared: &Shared) -> Result<Backend> {
+        let wire = wire_of(&config.kind).ok_or_else(|| {
+            Error::new(Kind::Internal, format!("backend `{name}`: kind `{}` has no wire", config.kind))
         })?;
         let key = demand_key(name, config, key)?;
-        let (provider, origin) = http_provider(kind, config, key, http)
+        let (provider, origin) = http_provider(wire, config, key, &shared.http)
             .map_err(|error| error.context(format!("backend `{name}`")))?;
-        let model = config.model.clone().unwrap_or_default();
-        let identity = Identity { kind: config.kind.clone(), model, origin };
-        Ok(Backend::assemble(name, config, identity, Box::new(provider), events))
+        Ok(Backend::assemble(name, config, origin, Box::new(provider), shared))
     }
 
-    /// Puts limits, retries and counters around any provider.
+    /// Puts limits, retries and counters around any provider. `origin` is where it is: a server's, or empty.
     pub fn assemble(
         name: &str,
         config: &BackendConfig,
-        identity: Identity,
+        origin: String,
         provider: Box<dyn Provider>,
-        events: Arc<dyn Events>,
+        shared: &Shared,
     ) -> Backend {
+        let model = config.model.clone().unwrap_or_default();
         let usual = Retry::default();
         let retry = Retry {
             attempts: config.max_attempts.unwrap_or(usual.attempts),
             max_wait: config.max_wait.map_or(usual.max_wait, Timeouts::duration),
             ..usual
         };
-        let limits = Limits::new(config);
-        let stats = Mutex::new(Stats { usd: config.price.map(|_| 0.0), ..Stats::default() });
-        Backend { name: name.into(), identity, price: config.price, provider, limits, retry, events, stats }
+        Backend {
+            name: name.into(),
+            identity: Identity { kind: config.kind.clone(), model, origin },
+            price: config.price,
+            provider,
+            limits: Limits::new(config),
+            retry,
+            events: shared.events.clone(),
+            purse: shared.purse.clone(),
+            stats: Mutex::new(Stats { usd: config.price.map(|_| 0.0), ..Stats::default() }),
+        }
     }
 
     /// Changes the pauses between attempts: tests have no minutes.
@@ -113,7 +137,7 @@ impl Backend {
 
     /// What it has done so far.
     pub fn stats(&self) -> Stats {
-        *self.lock()
+        *lock(&self.stats)
     }
 
     /// What so many tokens cost, where the configuration gives a price.
@@ -140,18 +164,29 @@ impl Backend {
         }
     }
 
-    /// One request on the wire; the outer error is that of a run that aborts.
+    /// One request on the wire; the outer error is that of a cap, or of a run that aborts.
     async fn attempt(&self, request: &Request, stop: &Stop) -> Result<Result<Reply, Failure>> {
-        self.lock().attempts += 1;
+        let reserved = self.purse.reserve(request, self.price).await?;
+        let _on_the_wire = OnTheWire::enter(&self.stats);
         let result = tokio::select! {
             biased;
             () = stop.abort.cancelled() => return Err(stop.error()),
             result = self.provider.send(request) => result,
         };
+        reserved.settle(self.bill(&result));
         if let Ok(reply) = &result {
             self.count(request, reply);
         }
         Ok(result)
+    }
+
+    /// What an attempt cost: a server that counts no tokens does not say.
+    fn bill(&self, result: &Result<Reply, Failure>) -> Bill {
+        match result {
+            Ok(reply) if reply.usage.total() == 0 => Bill::Unknown,
+            Ok(reply) => Bill::Served { usd: self.cost(reply.usage.input_tokens, reply.usage.output_tokens) },
+            Err(failure) => failure.bill,
+        }
     }
 
     fn count(&self, request: &Request, reply: &Reply) {
@@ -160,7 +195,7 @@ impl Backend {
             self.limits.settle(request.estimated_tokens(), used.total());
         }
         let cost = self.cost(used.input_tokens, used.output_tokens);
-        let mut stats = self.lock();
+        let mut stats = lock(&self.stats);
         stats.calls += 1;
         stats.input_tokens += used.input_tokens;
         stats.output_tokens += used.output_tokens;
@@ -187,9 +222,28 @@ impl Backend {
     fn named(&self, failure: Failure) -> Failure {
         Failure { error: failure.error.context(format!("backend `{}`", self.name)), ..failure }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Stats> {
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(stats: &Mutex<Stats>) -> MutexGuard<'_, Stats> {
+    stats.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts a request as on the wire while it lives, however it ends.
+struct OnTheWire<'a>(&'a Mutex<Stats>);
+
+impl<'a> OnTheWire<'a> {
+    fn enter(stats: &'a Mutex<Stats>) -> OnTheWire<'a> {
+        let mut counts = lock(stats);
+        counts.attempts += 1;
+        counts.in_flight += 1;
+        drop(counts);
+        OnTheWire(stats)
+    }
+}
+
+impl Drop for OnTheWire<'_> {
+    fn drop(&mut self) {
+        lock(self.0).in_flight -= 1;
     }
 }
 
@@ -207,18 +261,18 @@ fn demand_key(name: &str, config: &BackendConfig, key: Option<Secret>) -> Result
 }
 
 fn http_provider(
-    kind: &HttpKind,
+    wire: MakeWire,
     config: &BackendConfig,
     key: Option<Secret>,
     http: &Http,
 ) -> Result<(HttpProvider, String)> {
-    let base_url = config.base_url.as_deref().unwrap_or(kind.base_url);
-    let channel = http.channel(config, base_url)?;
+    let address = base_url(config).unwrap_or_default();
+    let channel = http.channel(config, address)?;
     let origin = channel.origin().to_string();
     let setup = Setup {
         config: Arc::new(config.clone()),
         key_env: key_variable(config).map(str::to_string),
-        own_server: base_url == kind.base_url,
+        own_server: kind_of(&config.kind).is_some_and(|kind| kind.base_url == Some(address)),
     };
-    Ok((HttpProvider::new((kind.wire)(setup), channel, key)?, origin))
+    Ok((HttpProvider::new(wire(setup), channel, key)?, origin))
 }

@@ -40,7 +40,7 @@ pub(super) fn failure(answer: &Answer, remedy: &Remedy) -> Failure {
     if failure.error.kind() != Kind::DeadBackend {
         failure.again = again(answer, failure.again);
     }
-    failure
+    failure.free()
 }
 
 fn by_status(status: u16, words: &Words, remedy: &Remedy) -> Failure {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::purse::Bill;
 use crate::base::{Error, Kind};
 
 /// What went wrong with one attempt.
@@ -11,6 +12,8 @@ pub struct Failure {
     pub error: Error,
     /// Whether to try again.
     pub again: Again,
+    /// What the provider charges for it.
+    pub bill: Bill,
 }
 
 /// Whether and when a failed attempt is repeated.
@@ -27,12 +30,17 @@ pub enum Again {
 impl Failure {
     /// One that no repetition mends.
     pub fn fatal(kind: Kind, message: impl Into<String>) -> Failure {
-        Failure { error: Error::new(kind, message), again: Again::Never }
+        Failure { error: Error::new(kind, message), again: Again::Never, bill: Bill::Unknown }
     }
 
     /// One that may pass.
     pub fn passing(kind: Kind, message: impl Into<String>) -> Failure {
-        Failure { error: Error::new(kind, message), again: Again::Backoff }
+        Failure { again: Again::Backoff, ..Failure::fatal(kind, message) }
+    }
+
+    /// One that the provider surely does not charge for: nothing was sent, or it declined to work.
+    pub fn free(self) -> Failure {
+        Failure { bill: Bill::Nothing, ..self }
     }
 
     /// Adds what to do about it.
@@ -44,6 +52,6 @@ impl Failure {
 impl From<Error> for Failure {
     /// A mistake found before anything was sent.
     fn from(error: Error) -> Failure {
-        Failure { error, again: Again::Never }
+        Failure { error, again: Again::Never, bill: Bill::Nothing }
     }
 }

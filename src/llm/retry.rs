@@ -105,7 +105,11 @@ mod tests {
     use crate::base::Kind;
 
     fn limited(again: Again) -> Failure {
-        Failure { error: Error::new(Kind::RateLimit, "rate limit"), again }
+        Failure {
+            error: Error::new(Kind::RateLimit, "rate limit"),
+            again,
+            bill: crate::llm::purse::Bill::Nothing,
+        }
     }
 
     #[test]

@@ -139,8 +139,11 @@ impl Channel {
             (true, true) => Failure::passing(
                 Kind::Timeout,
                 format!("no connection to {origin} within {} s", self.times.connect),
-            ),
-            (true, false) => Failure::passing(Kind::Connection, format!("cannot connect to {origin}: {why}")),
+            )
+            .free(),
+            (true, false) => {
+                Failure::passing(Kind::Connection, format!("cannot connect to {origin}: {why}")).free()
+            }
             _ => Failure::passing(Kind::Connection, format!("the connection to {origin} broke: {why}")),
         };
         failure.hint("check that the server runs, and `base_url` in config/fthost.yaml")

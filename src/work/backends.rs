@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::World;
-use crate::base::config::{BackendConfig, Choice, KINDS, Params};
+use crate::base::config::kinds::{Answers, key_variable, kind_names, kind_of};
+use crate::base::config::{BackendConfig, Choice, Params};
 use crate::base::{Error, Kind, Result, suggest};
 use crate::llm::{self, Reply, Request, Schema, Secret};
 
@@ -187,7 +188,7 @@ fn is_local_kind(kind: &str) -> bool {
 
 /// A backend that no configuration names: a kind with its usual origin and key, and a model.
 fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Backend> {
-    if !KINDS.contains(&kind) {
+    if kind_of(kind).is_none() {
         let configured = world.config.backends.contains_key(kind) || world.config.roles.contains_key(kind);
         return Err(if configured { model_is_config(kind) } else { no_kind(kind) });
     }
@@ -201,7 +202,7 @@ fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Bac
 
 fn no_kind(name: &str) -> Error {
     Error::new(Kind::NotFound, format!("`{name}` is no kind of backend"))
-        .hint(suggest::hint(name, KINDS.iter().copied()))
+        .hint(suggest::hint(name, kind_names()))
 }
 
 fn model_is_config(name: &str) -> Error {
@@ -217,12 +218,12 @@ fn open(world: &World, name: &str) -> Result<Line> {
 }
 
 fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> {
-    if matches!(config.kind.as_str(), "offline" | "script") {
+    if kind_of(&config.kind).is_some_and(|kind| kind.answers == Answers::Script) {
         return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
     }
-    let key = llm::key_variable(config).and_then(|variable| (world.secrets)(variable));
+    let key = key_variable(config).and_then(|variable| (world.secrets)(variable));
     let key = key.map(Secret::new);
-    let backend = llm::Backend::open(name, config, key, world.http()?, world.events.clone())?;
+    let backend = llm::Backend::open(name, config, key, &world.shared())?;
     Ok(Line::Remote(Arc::new(backend)))
 }
 

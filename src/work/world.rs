@@ -9,13 +9,14 @@ use tokio::runtime::Runtime;
 
 use super::backends::{Local, OpenBackends};
 use super::plan::Redo;
-use super::pool::Threads;
+use super::pool::{STACK_BYTES, Threads};
 use super::settings::Settings;
 use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
-use crate::llm::Http;
+use crate::llm::purse::{Purse, Unlimited};
+use crate::llm::{Http, Shared};
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
 
@@ -63,13 +64,15 @@ pub struct World {
     pub threads: Threads,
     /// The backends that are open.
     pub backends: OpenBackends,
+    /// What may be spent.
+    pub purse: Arc<dyn Purse>,
     /// Slices left out because they are over their token budget.
     pub over_budget: AtomicU64,
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
     pub locks: bool,
     open_local: OnceLock<OpenLocal>,
     runtime: OnceLock<Runtime>,
-    http: OnceLock<Http>,
+    http: Http,
     /// Checkpoints of this run: held, so that they stay locked until it ends.
     checkpoints: Mutex<BTreeMap<String, Arc<Checkpoint>>>,
 }
@@ -88,11 +91,12 @@ impl World {
             secrets,
             threads: Threads::for_this_machine(),
             backends: OpenBackends::default(),
+            purse: Arc::new(Unlimited),
             over_budget: AtomicU64::new(0),
             locks: false,
             open_local: OnceLock::new(),
             runtime: OnceLock::new(),
-            http: OnceLock::new(),
+            http: Http::new(),
             checkpoints: Default::default(),
         }
     }
@@ -120,18 +124,19 @@ impl World {
         if let Some(runtime) = self.runtime.get() {
             return Ok(runtime);
         }
-        let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let built = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            // Some wires are scripts.
+            .thread_stack_size(STACK_BYTES)
+            .build();
         let runtime =
             built.map_err(|e| Error::new(Kind::Internal, format!("cannot start the runtime: {e}")))?;
         Ok(self.runtime.get_or_init(|| runtime))
     }
 
-    /// The one HTTP client.
-    pub fn http(&self) -> Result<&Http> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        Ok(self.http.get_or_init(Http::new))
+    /// What the backends share.
+    pub fn shared(&self) -> Shared {
+        Shared { http: self.http.clone(), events: self.events.clone(), purse: self.purse.clone() }
     }
 
     /// A checkpoint of this run: opened, locked and mended once, then shared.

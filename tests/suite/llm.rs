@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fthost::base::cancel::Stop;
+use fthost::base::config::kinds::key_variable;
 use fthost::base::config::{BackendConfig, Config};
 use fthost::base::events::{Event, Events, Silent};
 use fthost::base::{Error, Kind};
-use fthost::llm::{Backend, Http, Outcome, Reply, Request, Schema, Secret, key_variable};
+use fthost::llm::{Backend, Outcome, Reply, Request, Schema, Secret, Shared};
 use serde_json::{Value, json};
 
 use crate::model_server::{Answer, ModelServer};
@@ -24,7 +25,7 @@ fn config(server: &ModelServer, kind: &str, more: &str) -> BackendConfig {
 fn open_with(config: &BackendConfig, events: Arc<dyn Events>) -> Backend {
     let key = key_variable(config).map(|_| Secret::new(KEY));
     let quick = Duration::from_millis(2);
-    Backend::open("b", config, key, &Http::new(), events).unwrap().with_pauses(quick, quick * 4)
+    Backend::open("b", config, key, &Shared::new(events)).unwrap().with_pauses(quick, quick * 4)
 }
 
 fn backend(server: &ModelServer, kind: &str, more: &str) -> Backend {
@@ -272,7 +273,7 @@ fn keys_are_demanded_or_left_out() {
     let server = ModelServer::start();
     let open = |more: &str, key: Option<&str>| {
         let config = config(&server, "openai-chat", more);
-        Backend::open("b", &config, key.map(Secret::new), &Http::new(), Arc::new(Silent))
+        Backend::open("b", &config, key.map(Secret::new), &Shared::new(Arc::new(Silent)))
     };
     for key in [None, Some(" \n")] {
         let error = open("", key).err().unwrap();

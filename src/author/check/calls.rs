@@ -6,7 +6,7 @@ use rhai::{Expr, Position};
 
 use super::names::{self, Defined, Names};
 use super::{Finding, Severity};
-use crate::base::config::KINDS;
+use crate::base::config::kinds::kind_of;
 use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
 use crate::script::calls::{Call, for_each_call, named_in_calls};
@@ -150,7 +150,7 @@ impl Check<'_> {
         let config = &self.session.world.config;
         let asks = call.is("get_backend") || call.is("get_backends");
         let Some(name) = call.text(0).filter(|_| asks) else { return };
-        let is_kind = KINDS.contains(&name) && (call.count() == 2 || name == "offline");
+        let is_kind = kind_of(&name).is_some() && (call.count() == 2 || name == "offline");
         if let Err(error) = config.choices(name)
             && !is_kind
         {

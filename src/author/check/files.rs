@@ -2,10 +2,10 @@
 
 use super::{Finding, Severity};
 use crate::base::config::Config;
+use crate::base::config::kinds::key_variable;
 use crate::base::yaml::Document;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
-use crate::llm;
 use crate::pipeline::{rubric, template};
 use crate::store::Project;
 
@@ -38,7 +38,7 @@ pub fn backends(session: &Session) -> Vec<Finding> {
                 Error::new(Kind::Config, error.message()).or_hint(error.get_hint().map(str::to_string));
             findings.push(Finding::error("missing-file", error.at(at)));
         }
-        if let Some(variable) = llm::key_variable(backend).filter(|name| (world.secrets)(name).is_none()) {
+        if let Some(variable) = key_variable(backend).filter(|name| (world.secrets)(name).is_none()) {
             let error = document.fault(
                 &format!("backends.{name}"),
                 format!("backend `{name}` needs a key: {variable} is not set"),

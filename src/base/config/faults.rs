@@ -2,7 +2,8 @@
 
 use reqwest::Url;
 
-use super::{BackendConfig, Config, KINDS, KeyEnv, MOST_CALL_LEVELS, Params, Price, hide};
+use super::kinds::{KindOf, Needs, kind_names, kind_of};
+use super::{BackendConfig, Config, KeyEnv, MOST_CALL_LEVELS, Params, Price, hide};
 use crate::base::{Error, suggest, yaml::Document};
 
 /// Every fault, in the order backends, roles, limits, budget.
@@ -35,22 +36,41 @@ impl Check<'_> {
     }
 
     fn backend(&mut self, at: &str, backend: &BackendConfig) {
-        if !KINDS.contains(&backend.kind.as_str()) {
-            let hint = suggest::hint(&backend.kind, KINDS.iter().copied());
-            self.fault(&format!("{at}.kind"), format!("unknown kind `{}`", backend.kind), hint);
-        }
-        let blank = |value: &Option<String>| value.as_deref().unwrap_or("").trim().is_empty();
-        if backend.kind.starts_with("openai") && blank(&backend.model) {
-            let hint = "add the model's name at the provider, for instance `model: gpt-4o`";
-            self.fault(at, format!("a backend of kind `{}` needs a `model`", backend.kind), hint);
-        }
-        if backend.kind == "script" && blank(&backend.file) {
-            let hint = "add the script's path, for instance `file: scripts/my_backend.rhai`";
-            self.fault(at, "a backend of kind `script` needs a `file`", hint);
+        match kind_of(&backend.kind) {
+            Some(kind) => self.needs(at, kind, backend),
+            None => {
+                let hint = suggest::hint(&backend.kind, kind_names());
+                self.fault(&format!("{at}.kind"), format!("unknown kind `{}`", backend.kind), hint);
+            }
         }
         self.address(at, backend);
         self.numbers(at, backend);
         self.params(at, &backend.params());
+    }
+
+    fn needs(&mut self, at: &str, kind: &KindOf, backend: &BackendConfig) {
+        for needed in kind.needs {
+            let (key, value, hint) = match needed {
+                Needs::Model => (
+                    "model",
+                    &backend.model,
+                    "add the model's name at the provider, for instance `model: gpt-4o`",
+                ),
+                Needs::File => (
+                    "file",
+                    &backend.file,
+                    "add the script's path, for instance `file: scripts/my_backend.rhai`",
+                ),
+                Needs::BaseUrl => (
+                    "base_url",
+                    &backend.base_url,
+                    "add the server's address, for instance `base_url: \"http://127.0.0.1:11434\"`",
+                ),
+            };
+            if value.as_deref().unwrap_or("").trim().is_empty() {
+                self.fault(at, format!("a backend of kind `{}` needs a `{key}`", kind.name), hint);
+            }
+        }
     }
 
     fn address(&mut self, at: &str, backend: &BackendConfig) {
