@@ -150,7 +150,7 @@ impl Check<'_> {
         let config = &self.session.world.config;
         let asks = call.is("get_backend") || call.is("get_backends");
         let Some(name) = call.text(0).filter(|_| asks) else { return };
-        let is_kind = kind_of(&name).is_some() && (call.count() == 2 || name == "offline");
+        let is_kind = kind_of(name).is_some() && (call.count() == 2 || name == "offline");
         if let Err(error) = config.choices(name)
             && !is_kind
         {
