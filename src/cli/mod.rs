@@ -13,6 +13,7 @@ mod project;
 mod run;
 mod signals;
 mod summary;
+mod traffic;
 
 use std::process::ExitCode;
 

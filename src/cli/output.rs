@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::json;
-use super::progress::Progress;
+use super::progress::{Machine, Progress};
+use super::traffic::{Look, Traffic};
 use crate::base::events::{Event, Events, ItemOutcome};
 use crate::base::{Error, report};
 
@@ -33,7 +34,8 @@ struct Inner {
 impl Output {
     /// An output for a command.
     pub fn new(quiet: bool, json: bool) -> Output {
-        let progress = Progress::new(!quiet);
+        let machine = |value: &Value| line(&mut std::io::stdout().lock(), &value.to_string());
+        let progress = Progress::new(!quiet, json.then(|| Box::new(machine) as Machine));
         let (verbose, waits, failures) = Default::default();
         Output(Arc::new(Inner { quiet, json, verbose, progress, waits, failures }))
     }
@@ -76,6 +78,11 @@ impl Output {
         self.machine(&json::error("warning", error));
         let text = report::warning(error, self.colour());
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
+    }
+
+    /// Progress tells of these backends, too.
+    pub fn watch(&self, look: Look) {
+        self.0.progress.watch(Traffic::new(look));
     }
 
     /// No job goes on any more, however it ended.

@@ -67,6 +67,8 @@ fn open(common: &Common, args: &Run, output: &Output) -> Result<Session> {
     world.locks = true;
     let session = Session::new(world);
     signals::listen(&session.world, output)?;
+    let world = session.world.clone();
+    output.watch(Box::new(move || world.backends.spent()));
     Ok(session)
 }
 

@@ -83,7 +83,7 @@ pub fn count(n: usize, what: &str) -> String {
 }
 
 /// 1,234,567
-fn thousands(n: u64) -> String {
+pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let grouped: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();

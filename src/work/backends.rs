@@ -78,6 +78,8 @@ pub struct Spent {
     pub calls: u64,
     /// Requests that brought no reply: they failed, and were sent again or given up.
     pub unanswered: u64,
+    /// Requests on the wire at this moment.
+    pub in_flight: u64,
     /// Prompt tokens.
     pub input_tokens: u64,
     /// Reply tokens.
@@ -144,7 +146,8 @@ fn spent(line: &Line) -> Spent {
             let stats = backend.stats();
             Spent {
                 calls: stats.calls,
-                unanswered: stats.attempts.saturating_sub(stats.calls),
+                unanswered: stats.attempts.saturating_sub(stats.calls + stats.in_flight),
+                in_flight: stats.in_flight,
                 input_tokens: stats.input_tokens,
                 output_tokens: stats.output_tokens,
                 usd: stats.usd,
@@ -154,6 +157,7 @@ fn spent(line: &Line) -> Spent {
         Line::Local(local) => Spent {
             calls: local.stats.calls.load(Ordering::Relaxed),
             unanswered: 0,
+            in_flight: 0,
             input_tokens: local.stats.input_tokens.load(Ordering::Relaxed),
             output_tokens: local.stats.output_tokens.load(Ordering::Relaxed),
             usd: None,

@@ -12,6 +12,7 @@ mod llm;
 mod model_server;
 mod pipeline_run;
 mod process;
+mod progress;
 mod reference;
 mod stops;
 mod store;
