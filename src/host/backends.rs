@@ -249,7 +249,7 @@ fn ask_structured(
 
 /// A schema as scripts give it: the type, or a map.
 fn to_schema(value: Dynamic) -> Result<Arc<Schema>> {
-    if let Some(schema) = value.clone().try_cast::<super::rubrics::SchemaValue>() {
+    if let Some(schema) = value.clone().try_cast::<values::SchemaValue>() {
         return Ok(schema.0);
     }
     let map = value.read_lock::<Map>().ok_or_else(|| {

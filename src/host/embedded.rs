@@ -8,6 +8,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("std/offline_judge", include_str!("../../stdlib/offline_judge.rhai")),
     ("std/offline_knowledge", include_str!("../../stdlib/offline_knowledge.rhai")),
     ("std/offline_support", include_str!("../../stdlib/offline_support.rhai")),
+    ("std/ollama", include_str!("../../stdlib/ollama.rhai")),
     ("std/personas", include_str!("../../stdlib/personas.rhai")),
     ("std/rubric", include_str!("../../stdlib/rubric.rhai")),
     ("std/summary", include_str!("../../stdlib/summary.rhai")),

@@ -1,6 +1,8 @@
 //! The host API: what scripts call. One thin file a namespace (convert, call, convert), and one
 //! table that lists them.
 
+mod adapter;
+mod backend_script;
 pub mod backends;
 pub mod checkpoints;
 pub mod embedded;

@@ -27,6 +27,9 @@ const CONCURRENCY: usize = 16;
 /// Elements at a time of a `parallel_map` when nothing is said: a jury, not a night's work.
 const MAP_CONCURRENCY: usize = 64;
 
+/// Why `options.version` is a function of what is at hand.
+const NO_CALLS_IN_VERSION: &str = "`version` may not ask a model: it would be paid for in every run";
+
 /// The namespace.
 pub fn module() -> Module {
     let mut module = rhai::exported_module!(functions);
@@ -156,7 +159,7 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let version = options.closure("version").map(|f| Closure::new(context, &f)).transpose()?;
     let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
     let fixed = fixed.unwrap_or(Value::Null);
-    let planning = ctx.with_scope(ctx.scope.planning());
+    let planning = ctx.with_scope(ctx.scope.without_calls(NO_CALLS_IN_VERSION));
     let version_of = |item: &Dynamic| match &version {
         Some(version) => values::to_json(&version.call(context, &planning, item.clone())?),
         None => Ok(fixed.clone()),

@@ -9,12 +9,9 @@ use serde_json::Value;
 use crate::base::{Error, Kind, Place, Result};
 use crate::llm::Schema;
 use crate::pipeline::rubric::Rubric;
+use crate::script::values::SchemaValue;
 use crate::script::{Ctx, ScriptResult, values};
 use crate::work::backends;
-
-/// A schema as scripts hold it.
-#[derive(Clone)]
-pub struct SchemaValue(pub Arc<Schema>);
 
 /// The namespace.
 pub fn module() -> Module {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::Dynamic;
 
-use super::{embedded, local, table};
+use super::{adapter, embedded, local, table};
 use crate::base::config::Params;
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
@@ -42,6 +42,8 @@ impl Session {
         let engine = Arc::new(engine);
         let (opener, ctx) = (engine.clone(), root.clone());
         world.set_open_local(Box::new(move |name, config| local::open(&opener, &ctx, name, config)));
+        let (opener, ctx) = (engine.clone(), root.clone());
+        world.set_open_adapter(Box::new(move |config| adapter::open(&opener, &ctx, config)));
         Session { world, engine, root }
     }
 

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::adapter::{self, Functions};
+use super::claude::Claude;
 use super::failure::Failure;
 use super::limits::Limits;
 use super::provider::{HttpProvider, Provider};
 use super::purse::{Bill, Purse, Unlimited};
 use super::retry::{Pause, Retry};
-use super::table::{MakeWire, wire_of};
+use super::table::wire_of;
 use super::transport::Http;
-use super::wire::Setup;
+use super::wire::{Setup, Wire};
 use super::{Reply, Request, Secret};
 use crate::base::cancel::Stop;
 use crate::base::config::kinds::{base_url, key_variable, kind_of};
@@ -85,6 +87,45 @@ impl Backend {
         let wire = wire_of(&config.kind).ok_or_else(|| {
             Error::new(Kind::Internal, format!("backend `{name}`: kind `{}` has no wire", config.kind))
         })?;
+        Backend::on_wire(name, config, key, shared, wire)
+    }
+
+    /// Opens a backend whose wire is written as a script.
+    pub fn open_adapter(
+        name: &str,
+        config: &BackendConfig,
+        key: Option<Secret>,
+        functions: Functions,
+        shared: &Shared,
+    ) -> Result<Backend> {
+        let functions = Arc::new(functions);
+        let wire = |setup| adapter::wire(setup, functions.clone());
+        let mut backend = Backend::on_wire(name, config, key, shared, wire)?;
+        backend.identity.origin = format!("{} {}", backend.identity.origin, functions.origin);
+        Ok(backend)
+    }
+
+    /// Opens a backend that is a program of this machine; `variable` looks up the environment.
+    pub fn open_program(
+        name: &str,
+        config: &BackendConfig,
+        variable: &dyn Fn(&str) -> Option<String>,
+        shared: &Shared,
+    ) -> Result<Backend> {
+        let named = |error: Error| error.context(format!("backend `{name}`"));
+        let key = key_variable(config).and_then(variable).map(Secret::new);
+        let key = demand_key(name, config, key)?;
+        let provider = Claude::open(config, key, variable).map_err(named)?;
+        Ok(Backend::assemble(name, config, String::new(), Box::new(provider), shared))
+    }
+
+    fn on_wire(
+        name: &str,
+        config: &BackendConfig,
+        key: Option<Secret>,
+        shared: &Shared,
+        wire: impl FnOnce(Setup) -> Box<dyn Wire>,
+    ) -> Result<Backend> {
         let key = demand_key(name, config, key)?;
         let (provider, origin) = http_provider(wire, config, key, &shared.http)
             .map_err(|error| error.context(format!("backend `{name}`")))?;
@@ -183,10 +224,15 @@ impl Backend {
     /// What an attempt cost: a server that counts no tokens does not say.
     fn bill(&self, result: &Result<Reply, Failure>) -> Bill {
         match result {
-            Ok(reply) if reply.usage.total() == 0 => Bill::Unknown,
+            Ok(reply) if reply.usage.total() == 0 && reply.cost.is_none() => Bill::Unknown,
             Ok(reply) => Bill::Served { usd: self.cost(reply.usage.input_tokens, reply.usage.output_tokens) },
             Err(failure) => failure.bill,
         }
+    }
+
+    /// Dollars by the configuration's prices, else by the provider's own word.
+    fn charged(&self, reply: &Reply) -> Option<f64> {
+        self.cost(reply.usage.input_tokens, reply.usage.output_tokens).or(reply.cost)
     }
 
     fn count(&self, request: &Request, reply: &Reply) {
@@ -194,12 +240,12 @@ impl Backend {
         if used.total() > 0 {
             self.limits.settle(request.estimated_tokens(), used.total());
         }
-        let cost = self.cost(used.input_tokens, used.output_tokens);
+        let cost = self.charged(reply);
         let mut stats = lock(&self.stats);
         stats.calls += 1;
         stats.input_tokens += used.input_tokens;
         stats.output_tokens += used.output_tokens;
-        stats.usd = stats.usd.zip(cost).map(|(sum, cost)| sum + cost);
+        stats.usd = cost.map(|cost| stats.usd.unwrap_or(0.0) + cost).or(stats.usd);
     }
 
     async fn wait(&self, pause: Pause, reason: &Error, stop: &Stop) -> Result<()> {
@@ -261,7 +307,7 @@ fn demand_key(name: &str, config: &BackendConfig, key: Option<Secret>) -> Result
 }
 
 fn http_provider(
-    wire: MakeWire,
+    wire: impl FnOnce(Setup) -> Box<dyn Wire>,
     config: &BackendConfig,
     key: Option<Secret>,
     http: &Http,

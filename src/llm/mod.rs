@@ -4,8 +4,12 @@
 //! A [`Backend`] is the way in. Under it stands a [`provider::Provider`]; those that speak HTTP share
 //! [`transport`] and differ in one pure [`wire::Wire`] each, all listed in [`table`].
 
+pub mod adapter;
 pub mod backend;
+mod child;
 mod classify;
+mod claude;
+mod claude_says;
 pub mod failure;
 pub mod limits;
 mod openai;

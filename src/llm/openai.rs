@@ -110,6 +110,7 @@ fn reply(body: &Value) -> Result<Reply, Failure> {
         model: body["model"].as_str().unwrap_or_default().into(),
         usage: usage(&body["usage"]),
         finish_reason: finish.into(),
+        cost: None,
         attempts: 1,
     })
 }

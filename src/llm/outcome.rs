@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::base::Kind;
 
 /// How a reply ended. Only `Ok` counts as an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A whole answer.
+    #[default]
     Ok,
     /// The model declined; the content is its explanation.
     Refusal,
@@ -43,6 +44,7 @@ impl Outcome {
 
 /// Tokens that a call used, as the server counted them; 0 where it does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub input_tokens: u64,
@@ -76,6 +78,8 @@ pub struct Reply {
     pub usage: Usage,
     /// The server's own word for how it ended.
     pub finish_reason: String,
+    /// Dollars, where the provider itself says what the call cost.
+    pub cost: Option<f64>,
     /// Requests that it took.
     pub attempts: usize,
 }
@@ -115,6 +119,7 @@ mod tests {
             model: "m".into(),
             usage: Usage::default(),
             finish_reason: "stop".into(),
+            cost: None,
             attempts: 1,
         }
         .split_thinking()

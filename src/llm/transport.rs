@@ -15,7 +15,7 @@ use crate::base::config::{BackendConfig, Timeouts};
 use crate::base::{Error, Kind, Result};
 
 /// The largest answer that is read.
-const LARGEST: usize = 16 << 20;
+pub(super) const LARGEST: usize = 16 << 20;
 
 /// The connections of a run. Cloning gives another handle on the same ones.
 #[derive(Clone, Default)]
@@ -101,10 +101,11 @@ impl Channel {
 
     /// Sends, and reads the whole answer, within the deadlines.
     pub(super) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
+        let url = self.url(&post.path)?;
         within(self.times.total, "the whole answer", async {
             let request = self
                 .client
-                .post(format!("{}{}", self.base_url, post.path))
+                .post(url)
                 .headers(self.headers.clone())
                 .header("content-type", "application/json")
                 .body(post.body.to_string());
@@ -115,6 +116,15 @@ impl Channel {
             Ok(Answer { status, headers, body: self.read(response).await? })
         })
         .await
+    }
+
+    /// The address of a path, which may not lead to another origin: the key goes along.
+    fn url(&self, path: &str) -> Result<Url> {
+        let url = Url::parse(&format!("{}{path}", self.base_url)).ok();
+        url.filter(|url| url.origin().ascii_serialization() == self.origin).ok_or_else(|| {
+            Error::new(Kind::Denied, format!("the path `{path}` leads away from {}", self.origin))
+                .hint("a path begins with `/`, and is appended to `base_url`")
+        })
     }
 
     async fn read(&self, mut response: Response) -> Result<String, Failure> {

@@ -1,13 +1,20 @@
 //! Between a script's values and plain JSON values. What cannot be written down (a closure, a
 //! backend, a generator) is refused with its path, never stored as a type name.
 
+use std::sync::Arc;
+
 use rhai::{Array, Dynamic, Map};
 use serde_json::{Number, Value};
 
 use crate::base::{Error, Kind, Result};
+use crate::llm::Schema;
 
 /// How deep values may nest: what is written deeper than 127 levels cannot be read again.
 pub const DEEPEST: usize = 100;
+
+/// A schema as scripts hold it. As JSON it keeps the order of its properties, which maps would lose.
+#[derive(Clone)]
+pub struct SchemaValue(pub Arc<Schema>);
 
 /// A script's value as JSON.
 pub fn to_json(value: &Dynamic) -> Result<Value> {
@@ -95,6 +102,9 @@ fn convert(value: &Dynamic, path: &str, depth: usize) -> Result<Value> {
     }
     if let Ok(items) = value.as_array_ref() {
         return array(&items, path, depth);
+    }
+    if let Some(schema) = value.read_lock::<SchemaValue>() {
+        return Ok(schema.0.value().clone());
     }
     scalar(value).unwrap_or_else(|| Err(refusal(value, path)))
 }

@@ -222,12 +222,19 @@ fn open(world: &World, name: &str) -> Result<Line> {
 }
 
 fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> {
-    if kind_of(&config.kind).is_some_and(|kind| kind.answers == Answers::Script) {
-        return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
-    }
-    let key = key_variable(config).and_then(|variable| (world.secrets)(variable));
-    let key = key.map(Secret::new);
-    let backend = llm::Backend::open(name, config, key, &world.shared())?;
+    let shared = world.shared();
+    let key = || key_variable(config).and_then(|variable| (world.secrets)(variable)).map(Secret::new);
+    let backend = match kind_of(&config.kind).map(|kind| kind.answers) {
+        Some(Answers::Script) => {
+            return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
+        }
+        Some(Answers::Adapter) => {
+            let functions = world.open_adapter(config)?;
+            llm::Backend::open_adapter(name, config, key(), functions, &shared)?
+        }
+        Some(Answers::Program) => llm::Backend::open_program(name, config, &*world.secrets, &shared)?,
+        _ => llm::Backend::open(name, config, key(), &shared)?,
+    };
     Ok(Line::Remote(Arc::new(backend)))
 }
 

@@ -16,14 +16,14 @@ pub struct Scope {
     pub branch: Vec<usize>,
     /// When the item has had its time.
     pub deadline: Option<Instant>,
-    /// Items are only looked at: a call would be paid for in every run.
-    pub planning: bool,
+    /// Why no model may be asked here, where that is so.
+    pub no_calls: Option<&'static str>,
 }
 
 impl Scope {
     /// The scope of one item.
     pub fn item(job: &Arc<str>, id: &str, deadline: Option<Instant>) -> Scope {
-        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline, planning: false }
+        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline, no_calls: None }
     }
 
     /// The same, in no more time than the item `outer` has left, when it runs inside of one.
@@ -39,18 +39,17 @@ impl Scope {
         scope
     }
 
-    /// The scope of `options.version`, while a job is planned.
-    pub fn planning(&self) -> Scope {
-        Scope { planning: true, ..self.clone() }
+    /// The same, where no model may be asked, for this reason.
+    pub fn without_calls(&self, why: &'static str) -> Scope {
+        Scope { no_calls: Some(why), ..self.clone() }
     }
 
     /// An error where no model may be asked.
     pub fn check_calls(&self) -> Result<()> {
-        if self.planning {
-            let message = "`version` may not ask a model: it would be paid for in every run";
-            return Err(Error::new(Kind::Denied, message).hint("ask in the item's closure"));
+        match self.no_calls {
+            Some(why) => Err(Error::new(Kind::Denied, why).hint("ask in the item's closure")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// An error once the item has had its time.

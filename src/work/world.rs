@@ -15,6 +15,7 @@ use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
+use crate::llm::adapter::Functions;
 use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
 use crate::store::Project;
@@ -35,6 +36,9 @@ pub struct RunOptions {
 
 /// Makes a script backend of its configuration: given by the layer that knows scripts.
 pub type OpenLocal = Box<dyn Fn(&str, &BackendConfig) -> Result<Local> + Send + Sync>;
+
+/// Makes the functions of an adapter of its configuration, likewise.
+pub type OpenAdapter = Box<dyn Fn(&BackendConfig) -> Result<Functions> + Send + Sync>;
 
 /// A secret by the name of its variable.
 pub type Secrets = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -71,6 +75,7 @@ pub struct World {
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
     pub locks: bool,
     open_local: OnceLock<OpenLocal>,
+    open_adapter: OnceLock<OpenAdapter>,
     runtime: OnceLock<Runtime>,
     http: Http,
     /// Checkpoints of this run: held, so that they stay locked until it ends.
@@ -95,6 +100,7 @@ impl World {
             over_budget: AtomicU64::new(0),
             locks: false,
             open_local: OnceLock::new(),
+            open_adapter: OnceLock::new(),
             runtime: OnceLock::new(),
             http: Http::new(),
             checkpoints: Default::default(),
@@ -116,6 +122,19 @@ impl World {
         match self.open_local.get() {
             Some(open) => open(name, config),
             None => Err(Error::new(Kind::Internal, "script backends are not available here")),
+        }
+    }
+
+    /// Sets how adapters are made; the first way given stays.
+    pub fn set_open_adapter(&self, open: OpenAdapter) {
+        let _ = self.open_adapter.set(open);
+    }
+
+    /// The functions of an adapter.
+    pub fn open_adapter(&self, config: &BackendConfig) -> Result<Functions> {
+        match self.open_adapter.get() {
+            Some(open) => open(config),
+            None => Err(Error::new(Kind::Internal, "adapters are not available here")),
         }
     }
 

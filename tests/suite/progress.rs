@@ -20,7 +20,9 @@ fn slow_project() -> (ModelServer, TestProject) {
 fn a_log_shows_each_backend_now_and_then() {
     let (_server, project) = slow_project();
     let ran = project.run(SLOW).exits(0);
-    ran.says("generation_checkpoint.jsonl: 0 of 1 after 5 s").says("\n  live: 1 in flight, ").says(" calls/s, ");
+    ran.says("generation_checkpoint.jsonl: 0 of 1 after 5 s")
+        .says("\n  live: 1 in flight, ")
+        .says(" calls/s, ");
 }
 
 #[test]

@@ -35,11 +35,13 @@ pub enum Answers {
     Script,
     /// A server, over HTTP.
     Server,
+    /// A server, over HTTP, in words that two functions of a script shape.
+    Adapter,
     /// A program of this machine.
     Program,
 }
 
-use Answers::{Program, Script, Server};
+use Answers::{Adapter, Program, Script, Server};
 use Needs::{BaseUrl, File, Model};
 
 const OPENAI: Option<&str> = Some("https://api.openai.com/v1");
@@ -56,7 +58,7 @@ pub const KINDS: &[KindOf] = &[
     KindOf { name: "google", needs: &[Model], answers: Server, base_url: GOOGLE, key_env: Some("GOOGLE_API_KEY") },
     KindOf { name: "anthropic", needs: &[Model], answers: Server, base_url: ANTHROPIC, key_env: Some("ANTHROPIC_API_KEY") },
     KindOf { name: "claude", needs: &[], answers: Program, base_url: None, key_env: None },
-    KindOf { name: "adapter", needs: &[Model, File, BaseUrl], answers: Server, base_url: None, key_env: None },
+    KindOf { name: "adapter", needs: &[Model, File, BaseUrl], answers: Adapter, base_url: None, key_env: None },
 ];
 
 /// The names of all kinds.

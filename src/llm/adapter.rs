@@ -1,0 +1,171 @@
+//! A wire that is written as a script: two pure functions shape the request and read the answer. Sending,
+//! keys, retries and limits are the core's, as for every other wire.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::classify;
+use super::failure::{Again, Failure};
+use super::wire::{Answer, Post, Setup, Wire};
+use super::{Outcome, Reply, Request, Usage};
+use crate::base::config::Timeouts;
+use crate::base::{Error, Kind, Result};
+
+/// Shapes a request for a model: gives `{path, body}`.
+pub type ToHttp = Box<dyn Fn(&Request, &str) -> Result<Value> + Send + Sync>;
+
+/// Reads an answer of any status; null leaves it to the core.
+pub type FromHttp = Box<dyn Fn(u16, Value) -> Result<Value> + Send + Sync>;
+
+/// The functions of an adapter.
+pub struct Functions {
+    /// Their file, to say whose mistake it is.
+    pub file: String,
+    /// The file and a hash of its code: what makes its replies what they are.
+    pub origin: String,
+    /// See [`ToHttp`].
+    pub to_http: ToHttp,
+    /// See [`FromHttp`].
+    pub from_http: FromHttp,
+}
+
+/// The wire.
+pub(super) struct Adapter {
+    setup: Setup,
+    functions: Arc<Functions>,
+}
+
+/// Makes the wire.
+pub(super) fn wire(setup: Setup, functions: Arc<Functions>) -> Box<dyn Wire> {
+    Box::new(Adapter { setup, functions })
+}
+
+impl Wire for Adapter {
+    fn encode(&self, request: &Request) -> Result<Post> {
+        let shaped = aside(|| (self.functions.to_http)(request, self.setup.model()))?;
+        let sent: Sent = self.read("to_http", "#{path: \"/...\", body: #{...}}", shaped)?;
+        if !sent.path.starts_with('/') {
+            let message = format!("`path` is `{}`, which does not begin with `/`", sent.path);
+            return Err(self.wrong("to_http", &message).hint("it is appended to `base_url`"));
+        }
+        Ok(Post { path: sent.path, body: self.setup.with_extra(sent.body.into()) })
+    }
+
+    fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
+        let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| answer.body.clone().into());
+        let shaped = aside(|| (self.functions.from_http)(answer.status, body))?;
+        match shaped {
+            Value::Null if answer.status == 200 => {
+                let error = self.wrong("from_http", "it returned () for a success");
+                Err(error.hint("return #{content: \"...\", usage: #{...}, outcome: \"ok\"}").into())
+            }
+            Value::Null => Err(classify::failure(answer, &self.setup.remedy())),
+            Value::Object(map) if map.contains_key("error") => Err(self.failure(map, answer)),
+            other => self.reply(other),
+        }
+    }
+}
+
+impl Adapter {
+    fn reply(&self, shaped: Value) -> Result<Reply, Failure> {
+        let got: Got =
+            self.read("from_http", "#{content: \"...\", usage: #{...}, outcome: \"ok\"}", shaped)?;
+        Ok(Reply {
+            outcome: got.outcome,
+            content: got.content,
+            reasoning: got.reasoning.filter(|text| !text.is_empty()),
+            model: got.model.unwrap_or_else(|| self.setup.model().into()),
+            usage: got.usage,
+            finish_reason: got.finish_reason,
+            cost: None,
+            attempts: 1,
+        })
+    }
+
+    /// An error that the script has read: of its kind, else of what the status means.
+    fn failure(&self, map: Map<String, Value>, answer: &Answer) -> Failure {
+        let shape = "#{error: \"...\", kind: \"rate_limit\", wait: 1.5}";
+        let told: Told = match self.read("from_http", shape, map.into()) {
+            Ok(told) => told,
+            Err(error) => return error.into(),
+        };
+        let usual = classify::failure(answer, &self.setup.remedy());
+        let kind = match told.kind.as_deref().map(Kind::from_name) {
+            None => usual.error.kind(),
+            Some(Some(kind)) if KINDS.contains(&kind) => kind,
+            Some(_) => return self.unknown_kind(&told).into(),
+        };
+        let again = match (told.wait, kind) {
+            (_, Kind::BadRequest | Kind::DeadBackend) => Again::Never,
+            (Some(seconds), _) => Again::After(Timeouts::duration(seconds)),
+            (None, _) if kind == usual.error.kind() => usual.again,
+            (None, _) => Again::Backoff,
+        };
+        let error = Error::new(kind, format!("{} ({})", told.error, answer.status));
+        let hint = usual.error.get_hint().filter(|_| kind == usual.error.kind()).map(str::to_string);
+        Failure { error: error.or_hint(hint), again, bill: usual.bill }
+    }
+
+    fn unknown_kind(&self, told: &Told) -> Error {
+        let known = KINDS.map(Kind::name).join(", ");
+        let message = format!("`kind` is `{}`", told.kind.as_deref().unwrap_or_default());
+        self.wrong("from_http", &message).hint(format!("it is one of {known}"))
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, function: &str, shape: &str, value: Value) -> Result<T> {
+        T::deserialize(value).map_err(|error| {
+            let message = format!("what it returned has another shape: {error}");
+            self.wrong(function, &message).hint(format!("return {shape}"))
+        })
+    }
+
+    fn wrong(&self, function: &str, what: &str) -> Error {
+        Error::new(Kind::Script, format!("`{function}` of {}: {what}", self.functions.file))
+    }
+}
+
+/// The kinds of errors that an adapter may tell.
+const KINDS: [Kind; 5] = [Kind::RateLimit, Kind::Server, Kind::Timeout, Kind::BadRequest, Kind::DeadBackend];
+
+/// What `to_http` returns.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    path: String,
+    body: Map<String, Value>,
+}
+
+/// What `from_http` returns for a reply.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Got {
+    content: String,
+    #[serde(default)]
+    usage: Usage,
+    #[serde(default)]
+    outcome: Outcome,
+    #[serde(default)]
+    finish_reason: String,
+    #[serde(default)]
+    reasoning: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+}
+
+/// What `from_http` returns for an error.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    error: String,
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    wait: Option<f64>,
+}
+
+/// Scripts take their time: the other requests of this thread go on elsewhere meanwhile.
+fn aside<T>(call: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(call)
+}
