@@ -4,9 +4,12 @@
 //! A [`Backend`] is the way in. Under it stands a [`provider::Provider`]; those that speak HTTP share
 //! [`transport`] and differ in one pure [`wire::Wire`] each, all listed in [`table`].
 
+mod anthropic;
 pub mod backend;
 mod classify;
+pub mod dialect;
 pub mod failure;
+mod google;
 pub mod limits;
 mod openai;
 mod openai_chat;
@@ -17,7 +20,6 @@ pub mod request;
 pub mod retry;
 pub mod schema;
 pub mod secret;
-mod strict;
 pub mod table;
 pub mod transport;
 mod unique;

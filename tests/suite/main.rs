@@ -16,3 +16,4 @@ mod reference;
 mod stops;
 mod store;
 mod support;
+mod wires;

@@ -86,7 +86,7 @@ impl Check<'_> {
             self.fault(&format!("{at}.base_url"), format!("`base_url` {why}"), hint);
         }
         for name in backend.headers.keys() {
-            let secret = ["authorization", "x-api-key", "proxy-authorization", "cookie"];
+            let secret = ["authorization", "x-api-key", "x-goog-api-key", "proxy-authorization", "cookie"];
             if secret.contains(&name.to_lowercase().as_str()) {
                 let hint = "name the variable that holds the key: `api_key_env: MY_KEY`";
                 self.fault(

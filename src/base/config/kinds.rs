@@ -13,8 +13,10 @@ pub struct KindOf {
     pub answers: Answers,
     /// Where its server is, when the configuration does not say.
     pub base_url: Option<&'static str>,
-    /// Where its key is, when the configuration does not say.
-    pub key_env: Option<&'static str>,
+    /// Where its key is, when the configuration does not say: the first variable that is set.
+    pub key_envs: &'static [&'static str],
+    /// The reply's limit that is sent when nobody sets one: that of an API that takes no request without.
+    pub max_tokens: Option<u32>,
 }
 
 /// A key that an entry must have.
@@ -46,17 +48,20 @@ const OPENAI: Option<&str> = Some("https://api.openai.com/v1");
 const GOOGLE: Option<&str> = Some("https://generativelanguage.googleapis.com/v1beta");
 const ANTHROPIC: Option<&str> = Some("https://api.anthropic.com/v1");
 
+/// The reply's limit of `anthropic` when nothing sets one.
+pub const ANTHROPIC_MAX_TOKENS: u32 = 4096;
+
 /// Every kind.
 #[rustfmt::skip]
 pub const KINDS: &[KindOf] = &[
-    KindOf { name: "offline", needs: &[], answers: Script, base_url: None, key_env: None },
-    KindOf { name: "script", needs: &[File], answers: Script, base_url: None, key_env: None },
-    KindOf { name: "openai", needs: &[Model], answers: Server, base_url: OPENAI, key_env: Some("OPENAI_API_KEY") },
-    KindOf { name: "openai-chat", needs: &[Model], answers: Server, base_url: OPENAI, key_env: Some("OPENAI_API_KEY") },
-    KindOf { name: "google", needs: &[Model], answers: Server, base_url: GOOGLE, key_env: Some("GOOGLE_API_KEY") },
-    KindOf { name: "anthropic", needs: &[Model], answers: Server, base_url: ANTHROPIC, key_env: Some("ANTHROPIC_API_KEY") },
-    KindOf { name: "claude", needs: &[], answers: Program, base_url: None, key_env: None },
-    KindOf { name: "adapter", needs: &[Model, File, BaseUrl], answers: Server, base_url: None, key_env: None },
+    KindOf { name: "offline", needs: &[], answers: Script, base_url: None, key_envs: &[], max_tokens: None },
+    KindOf { name: "script", needs: &[File], answers: Script, base_url: None, key_envs: &[], max_tokens: None },
+    KindOf { name: "openai", needs: &[Model], answers: Server, base_url: OPENAI, key_envs: &["OPENAI_API_KEY"], max_tokens: None },
+    KindOf { name: "openai-chat", needs: &[Model], answers: Server, base_url: OPENAI, key_envs: &["OPENAI_API_KEY"], max_tokens: None },
+    KindOf { name: "google", needs: &[Model], answers: Server, base_url: GOOGLE, key_envs: &["GOOGLE_API_KEY", "GEMINI_API_KEY"], max_tokens: None },
+    KindOf { name: "anthropic", needs: &[Model], answers: Server, base_url: ANTHROPIC, key_envs: &["ANTHROPIC_API_KEY"], max_tokens: Some(ANTHROPIC_MAX_TOKENS) },
+    KindOf { name: "claude", needs: &[], answers: Program, base_url: None, key_envs: &[], max_tokens: None },
+    KindOf { name: "adapter", needs: &[Model, File, BaseUrl], answers: Server, base_url: None, key_envs: &[], max_tokens: None },
 ];
 
 /// The names of all kinds.
@@ -70,11 +75,17 @@ pub fn kind_of(name: &str) -> Option<&'static KindOf> {
 }
 
 /// The environment variable that a backend's key comes from; none for kinds and servers without keys.
+/// Where the kind knows several it is the first, by which errors call it.
 pub fn key_variable(config: &BackendConfig) -> Option<&str> {
+    key_variables(config).first().copied()
+}
+
+/// All that the key may come from: the first that is set counts.
+pub fn key_variables(config: &BackendConfig) -> Vec<&str> {
     match &config.api_key_env {
-        KeyEnv::Usual => kind_of(&config.kind)?.key_env,
-        KeyEnv::Keyless => None,
-        KeyEnv::Variable(name) => Some(name),
+        KeyEnv::Usual => kind_of(&config.kind).map_or(vec![], |kind| kind.key_envs.to_vec()),
+        KeyEnv::Keyless => vec![],
+        KeyEnv::Variable(name) => vec![name],
     }
 }
 
