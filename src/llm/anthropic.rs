@@ -121,8 +121,9 @@ fn sense(words: &Words) -> Option<Sense> {
         "authentication_error" => Sense::BadKey,
         "permission_error" => Sense::NoPermission,
         "not_found_error" => Sense::NoModel,
-        // Told as an invalid request, which it is not.
+        // Told as invalid requests, which they are not.
         _ if words.mentions("credit balance is too low") => Sense::NoCredit,
+        _ if words.mentions("reached your specified api usage limits") => Sense::NoCredit,
         _ => return None,
     };
     Some(sense)
@@ -220,6 +221,14 @@ mod tests {
                 Kind::DeadBackend,
                 Again::Never,
                 "quota exhausted for key ANTHROPIC_API_KEY (400): Your credit",
+            ),
+            (
+                400,
+                "invalid_request_error",
+                "You have reached your specified API usage limits.",
+                Kind::DeadBackend,
+                Again::Never,
+                "quota exhausted",
             ),
             (
                 400,

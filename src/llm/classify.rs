@@ -35,6 +35,8 @@ pub(super) enum Sense {
     Failed,
     /// The server is elsewhere.
     Moved,
+    /// The provider's filter withholds an answer.
+    Filtered,
     /// This request is wrong.
     Rejected,
 }
@@ -47,6 +49,8 @@ const CODES: &[(&str, Sense)] = &[
     ("account_deactivated", Sense::NoPermission),
     ("invalid_api_key", Sense::BadKey),
     ("model_not_found", Sense::NoModel),
+    ("content_filter", Sense::Filtered),
+    ("content_policy_violation", Sense::Filtered),
 ];
 
 /// What advice about a failure can name.
@@ -123,6 +127,8 @@ fn sense(status: u16, words: &Words, own: fn(&Words) -> Option<Sense>) -> Sense 
         300..=399 => Sense::Moved,
         401 => Sense::BadKey,
         402 => Sense::NoCredit,
+        // OpenRouter's word for a prompt that a moderator withholds.
+        403 if !words.error["metadata"]["flagged_input"].is_null() => Sense::Filtered,
         403 => Sense::NoPermission,
         404 => Sense::NoModel,
         408 => Sense::Timeout,
@@ -156,6 +162,7 @@ fn told(sense: Sense, status: u16, words: &Words, remedy: &Remedy) -> Failure {
             Failure::fatal(Kind::Server, message)
                 .hint("give the server's final address as `base_url` in config/fthost.yaml")
         }
+        Sense::Filtered => Failure::fatal(Kind::Filtered, said("the provider filters this request")),
         Sense::Rejected => {
             let failure = Failure::fatal(Kind::BadRequest, said("the server rejects the request"));
             Failure { error: failure.error.or_hint(advice(words)), ..failure }

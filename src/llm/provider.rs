@@ -40,6 +40,10 @@ impl HttpProvider {
     async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
         let post = self.wire.encode(request)?;
         let answer = self.channel.post(&post).await?;
+        let answer = match &self.key {
+            Some(key) => key.redact_answer(answer),
+            None => answer,
+        };
         self.wire.decode(&answer, request)?.finished()
     }
 }

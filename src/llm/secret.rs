@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::{Reply, failure::Failure};
+use super::{Reply, failure::Failure, wire::Answer};
 use crate::base::Error;
 
 /// What stands in a key's place.
@@ -65,18 +65,27 @@ impl Secret {
         clean
     }
 
+    /// What a server sent, before it is read: an error repeats only the beginning of a long text, which
+    /// must not end within a key.
+    pub(super) fn redact_answer(&self, mut answer: Answer) -> Answer {
+        self.hide_in(&mut answer.body);
+        answer
+    }
+
+    /// Most texts hold no key, and are not copied.
+    fn hide_in(&self, text: &mut String) {
+        if self.finder.as_ref().is_some_and(|finder| finder.is_match(text.as_str())) {
+            *text = self.redact(text);
+        }
+    }
+
     pub(super) fn redact_failure(&self, failure: Failure) -> Failure {
         Failure { error: self.redact_error(failure.error), ..failure }
     }
 
     pub(super) fn redact_reply(&self, mut reply: Reply) -> Reply {
-        let Some(finder) = &self.finder else { return reply };
         let texts = [&mut reply.content, &mut reply.model, &mut reply.finish_reason];
-        for text in texts.into_iter().chain(&mut reply.reasoning) {
-            if finder.is_match(text.as_str()) {
-                *text = self.redact(text);
-            }
-        }
+        texts.into_iter().chain(&mut reply.reasoning).for_each(|text| self.hide_in(text));
         reply
     }
 }

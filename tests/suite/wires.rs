@@ -294,6 +294,16 @@ fn no_echo_of_a_key_gets_through() {
     }
 }
 
+#[test]
+fn a_long_error_does_not_end_within_a_key() {
+    let server = ModelServer::start();
+    for before in 480..502 {
+        server.push_reply(Answer::error(400, &format!("{}{KEY}", "x".repeat(before)), "c"));
+        let error = ask(&server, "openai-chat", "", &Request::of("hello")).unwrap_err();
+        assert!(!error.message().contains("sk+"), "{before}: {error}");
+    }
+}
+
 /// A project that asks Gemini once, with these variables set.
 fn asked_gemini(server: &ModelServer, variables: &[(&str, &str)]) -> Ran {
     let project = TestProject::nothing();

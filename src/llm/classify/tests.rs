@@ -44,6 +44,14 @@ fn the_servers_words_go_before_its_status() {
 }
 
 #[test]
+fn a_filtered_request_says_nothing_about_the_key() {
+    let flagged = r#"{"error": {"code": 403, "message": "flagged", "metadata": {"flagged_input": "x"}}}"#;
+    assert_eq!(classify(403, &[], flagged), (Kind::Filtered, Again::Never));
+    let azure = r#"{"error": {"code": "content_filter", "message": "filtered"}}"#;
+    assert_eq!(classify(400, &[], azure), (Kind::Filtered, Again::Never));
+}
+
+#[test]
 fn bodies_are_read_in_every_shape() {
     for (body, expected) in [
         (r#"{"error": {"message": "m"}}"#, "m"),
