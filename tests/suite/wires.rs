@@ -1,7 +1,7 @@
 //! What a script sees is the same on every wire, whatever the provider calls it: each provider's own
 //! answers, literally, through real HTTP. And each wire's own headers, schemas and keys.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use fthost::base::Kind;
@@ -11,6 +11,7 @@ use fthost::base::config::{BackendConfig, Config};
 use fthost::base::events::Silent;
 use fthost::llm::{Backend, Outcome, Reply, Request, Schema, Secret, Shared, Usage};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::model_server::{Answer, ModelServer};
 use crate::support::{Ran, TestProject, live_config};
@@ -26,6 +27,12 @@ const WIRES: [(&str, &str); 4] = [
 /// With characters that every encoder changes.
 const KEY: &str = "sk+canary/4711=a&b\"c";
 
+/// Connections take long to set up.
+static RUN: LazyLock<(Runtime, Shared)> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    (runtime.unwrap(), Shared::new(Arc::new(Silent)))
+});
+
 fn config(server: &ModelServer, kind: &str, more: &str) -> BackendConfig {
     let text = format!("backends:\n  b: {{kind: {kind}, model: m, base_url: \"{}\"{more}}}\n", server.url());
     Config::parse("c", &text).unwrap().backends.remove("b").unwrap()
@@ -35,9 +42,9 @@ fn ask(server: &ModelServer, kind: &str, more: &str, request: &Request) -> fthos
     let config = config(server, kind, more);
     let key = key_variable(&config).map(|_| Secret::new(KEY));
     let quick = Duration::from_millis(1);
-    let backend = Backend::open("b", &config, key, &Shared::new(Arc::new(Silent))).unwrap();
+    let (runtime, shared) = &*RUN;
+    let backend = Backend::open("b", &config, key, shared).unwrap();
     let backend = backend.with_pauses(quick, quick);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(backend.call(request, &Stop::default()))
 }
 
@@ -304,6 +311,43 @@ fn a_long_error_does_not_end_within_a_key() {
     }
 }
 
+/// The roles and texts of a request's turns.
+fn turns(kind: &str, body: &Value) -> Vec<(String, String)> {
+    let list = match kind {
+        "openai" => &body["input"],
+        "google" => &body["contents"],
+        _ => &body["messages"],
+    };
+    let text =
+        |turn: &Value| turn["content"].as_str().or(turn["parts"][0]["text"].as_str()).unwrap().to_string();
+    list.as_array().unwrap().iter().map(|turn| (turn["role"].as_str().unwrap().into(), text(turn))).collect()
+}
+
+#[test]
+fn a_repair_round_shows_the_fault_on_all() {
+    let script = r#"
+        let wanted = schema(#{type: "object", required: ["reasoning", "answer"],
+            properties: #{reasoning: #{type: "string"}, answer: #{enum: ["YES", "NO"]}}});
+        print(get_backend("live").complete_structured("judge", wanted).answer);
+    "#;
+    for (number, (kind, _)) in WIRES.into_iter().enumerate() {
+        let server = ModelServer::start();
+        let wrong = r#"{"reasoning":"r","answer":"MAYBE"}"#;
+        for content in [wrong, STRUCTURED] {
+            let case = Case { content, ..CASES[1] };
+            server.push_reply(Answer::raw(worded(kind, &case, case.finish[number]).to_string()));
+        }
+        let project = TestProject::of_config(script, &live_config(kind, &server.url(), "api_key_env: null"));
+        let ran = project.main("").exits(0);
+        assert!(ran.out.starts_with("YES\n"), "{kind}: {}", ran.out);
+        let asked = turns(kind, &server.requests()[1].body);
+        let model = if kind == "google" { "model" } else { "assistant" };
+        assert_eq!(asked[0], ("user".into(), "judge".into()), "{kind}");
+        assert_eq!(asked[1], (model.into(), wrong.into()), "{kind}");
+        assert!(asked[2].1.contains("at /answer: \"MAYBE\" is not one of"), "{kind}: {asked:?}");
+    }
+}
+
 /// A project that asks Gemini once, with these variables set.
 fn asked_gemini(server: &ModelServer, variables: &[(&str, &str)]) -> Ran {
     let project = TestProject::nothing();
@@ -334,4 +378,10 @@ fn gemini_takes_two_variables() {
     server.push_reply(Answer::status(401));
     let wrong = asked_gemini(&server, &[second]);
     assert!(wrong.err.contains("check GEMINI_API_KEY"), "{wrong:?}");
+    let project = TestProject::nothing();
+    project.write("config/fthost.yaml", "backends: {g: {kind: google, model: m}}\nroles: {assistant: g}\n");
+    let mut command = project.command(&["check"]);
+    command.env_remove("GOOGLE_API_KEY").env("GEMINI_API_KEY", "second-key");
+    let checked = Ran::of(command);
+    assert!(!checked.err.contains("needs a key") && !checked.out.contains("needs a key"), "{checked:?}");
 }
