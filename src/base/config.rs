@@ -161,7 +161,7 @@ impl BackendConfig {
     /// The sampling parameters that hold when neither a role nor a call sets any.
     pub fn params(&self) -> Params {
         Params {
-            max_tokens: self.max_tokens,
+            max_tokens: self.max_tokens.or_else(|| kinds::kind_of(&self.kind)?.max_tokens),
             temperature: self.temperature,
             top_p: self.top_p,
             seed: self.seed,

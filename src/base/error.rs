@@ -234,6 +234,15 @@ impl Error {
         self
     }
 
+    /// The same with other texts: message, hint, raw reply and the line shown.
+    pub fn map_texts(mut self, change: impl Fn(&str) -> String) -> Error {
+        let inner = &mut *self.0;
+        let place = inner.place.as_mut().map(|place| &mut place.text);
+        let texts = [Some(&mut inner.message), inner.hint.as_mut(), inner.raw.as_mut(), place];
+        texts.into_iter().flatten().for_each(|text| *text = change(text));
+        self
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -17,7 +17,7 @@ use super::transport::Http;
 use super::wire::{Setup, Wire};
 use super::{Reply, Request, Secret};
 use crate::base::cancel::Stop;
-use crate::base::config::kinds::{base_url, key_variable, kind_of};
+use crate::base::config::kinds::{base_url, key_variable, kind_of, refused};
 use crate::base::config::{BackendConfig, Price, Timeouts};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
@@ -190,6 +190,7 @@ impl Backend {
     /// Asks, again if need be, and returns the reply whatever its outcome. A run that drains sends
     /// nothing more and ends waits; a request on the wire goes on until the run aborts.
     pub async fn call(&self, request: &Request, stop: &Stop) -> Result<Reply> {
+        self.check(request)?;
         let mut attempts = self.retry.attempts();
         loop {
             let permit = self.limits.admit(request.estimated_tokens(), stop).await?;
@@ -202,6 +203,19 @@ impl Backend {
             };
             let reason = failure.error.clone();
             self.wait(attempts.after(failure)?, &reason, stop).await?;
+        }
+    }
+
+    /// What a kind has no words for must not be left out in silence.
+    fn check(&self, request: &Request) -> Result<()> {
+        let kind = &self.identity.kind;
+        match refused(kind, &request.params) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!("backend `{}`: the kind `{kind}` knows no `{name}`", self.name);
+                Err(Error::new(Kind::Argument, message)
+                    .hint("leave it out, or use a backend of another kind"))
+            }
         }
     }
 

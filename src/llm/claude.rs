@@ -93,7 +93,7 @@ impl Claude {
             input: conversation(&request.messages),
         };
         let said = program.run(room.directory.path(), self.deadline).await?;
-        self.reply(&said, request)
+        self.reply(&said, request)?.finished()
     }
 
     /// Nothing of the prompt stands here, where every user of the machine can read it.

@@ -5,12 +5,15 @@
 //! [`transport`] and differ in one pure [`wire::Wire`] each, all listed in [`table`].
 
 pub mod adapter;
+mod anthropic;
 pub mod backend;
 mod child;
 mod classify;
 mod claude;
 mod claude_says;
+pub mod dialect;
 pub mod failure;
+mod google;
 pub mod limits;
 mod openai;
 mod openai_chat;
@@ -21,7 +24,6 @@ pub mod request;
 pub mod retry;
 pub mod schema;
 pub mod secret;
-mod strict;
 pub mod table;
 pub mod transport;
 mod unique;

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::classify;
 use super::failure::Failure;
-use super::wire::{Answer, Post, Setup, Wire, count, json_schema_format, system_text};
+use super::wire::{Answer, Post, Setup, Wire, count, joined, json_schema_format, put, system_text};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::config::Structured;
-use crate::base::{Error, Kind, Result};
+use crate::base::Result;
 
 /// The wire.
 pub(super) struct OpenAi(Setup);
@@ -19,10 +19,6 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 
 impl Wire for OpenAi {
     fn encode(&self, request: &Request) -> Result<Post> {
-        if request.params.stop.is_some() {
-            return Err(Error::new(Kind::Argument, "the Responses API (kind `openai`) knows no `stop`")
-                .hint("leave `stop` out, or use a backend of kind `openai-chat`"));
-        }
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
         let mut body = Map::new();
         body.insert("model".into(), self.0.model().into());
@@ -47,7 +43,7 @@ impl Wire for OpenAi {
         if !body["error"].is_null() || body["status"] == "failed" {
             return Err(classify::inner(&body["error"], &self.0.remedy()));
         }
-        reply(&body)
+        self.reply(&body)
     }
 }
 
@@ -55,17 +51,40 @@ impl OpenAi {
     /// Only what is set; a seed, which is a wish on every wire, has no place on this one.
     fn params(&self, request: &Request, body: &mut Map<String, Value>) {
         let params = &request.params;
-        let limit = self.0.config.max_tokens_param.as_deref().unwrap_or("max_output_tokens");
-        let all = [
-            (limit, params.max_tokens.map(Value::from)),
-            ("temperature", params.temperature.map(Value::from)),
-            ("top_p", params.top_p.map(Value::from)),
-        ];
-        for (name, value) in all {
-            if let Some(value) = value {
-                body.insert(name.into(), value);
-            }
-        }
+        put(
+            body,
+            [
+                (self.0.limit_param("max_output_tokens"), params.max_tokens.map(Value::from)),
+                ("temperature", params.temperature.map(Value::from)),
+                ("top_p", params.top_p.map(Value::from)),
+            ],
+        );
+    }
+
+    fn reply(&self, body: &Value) -> Result<Reply, Failure> {
+        let status = body["status"].as_str().unwrap_or_default();
+        let finish = match status {
+            "incomplete" => body["incomplete_details"]["reason"].as_str().unwrap_or("incomplete"),
+            other => other,
+        };
+        let refusal = texts(body, "message", "refusal");
+        let outcome = match (status, finish) {
+            ("incomplete", "content_filter") => Outcome::Filtered,
+            ("incomplete", _) => Outcome::Truncated,
+            ("completed", _) if refusal.is_some() => Outcome::Refusal,
+            ("completed", _) => Outcome::Ok,
+            (other, _) => return Err(classify::unfinished(other)),
+        };
+        Ok(Reply {
+            outcome,
+            content: refusal.or_else(|| texts(body, "message", "text")).unwrap_or_default(),
+            reasoning: texts(body, "reasoning", "text").filter(|text| !text.is_empty()),
+            model: self.0.answered(&body["model"]),
+            usage: usage(&body["usage"]),
+            finish_reason: finish.into(),
+            cost: None,
+            attempts: 1,
+        })
     }
 }
 
@@ -82,47 +101,13 @@ fn format(request: &Request, mode: Option<Structured>) -> Option<Value> {
     }
 }
 
-fn reply(body: &Value) -> Result<Reply, Failure> {
-    let status = body["status"].as_str().unwrap_or_default();
-    let finish = match status {
-        "incomplete" => body["incomplete_details"]["reason"].as_str().unwrap_or("incomplete"),
-        other => other,
-    };
-    let refusal = texts(body, "message", "refusal");
-    let outcome = match (status, finish) {
-        ("incomplete", "content_filter") => Outcome::Filtered,
-        ("incomplete", _) => Outcome::Truncated,
-        ("completed", _) if refusal.is_some() => Outcome::Refusal,
-        ("completed", _) => Outcome::Ok,
-        (other, _) => {
-            let message = format!("the server's answer is not complete (status `{other}`)");
-            return Err(Failure::passing(Kind::Server, message));
-        }
-    };
-    let text = texts(body, "message", "text");
-    if outcome == Outcome::Ok && text.is_none() {
-        return Err(Failure::passing(Kind::Server, "the server's answer holds no text"));
-    }
-    Ok(Reply {
-        outcome,
-        content: refusal.or(text).unwrap_or_default(),
-        reasoning: texts(body, "reasoning", "text"),
-        model: body["model"].as_str().unwrap_or_default().into(),
-        usage: usage(&body["usage"]),
-        finish_reason: finish.into(),
-        cost: None,
-        attempts: 1,
-    })
-}
-
 /// The texts under `key` in the output items of one type, joined; none when there are none.
 fn texts(body: &Value, item: &str, key: &str) -> Option<String> {
     let items = body["output"].as_array()?.iter().filter(|output| output["type"] == item);
     let parts = items.flat_map(|output| {
         ["summary", "content"].into_iter().filter_map(|list| output[list].as_array()).flatten()
     });
-    let found: Vec<&str> = parts.filter_map(|part| part[key].as_str()).collect();
-    (!found.is_empty()).then(|| found.concat())
+    joined(parts.filter_map(|part| part[key].as_str()))
 }
 
 fn usage(usage: &Value) -> Usage {

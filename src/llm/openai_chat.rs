@@ -4,10 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::classify;
 use super::failure::Failure;
-use super::wire::{Answer, Post, Setup, Wire, count, json_schema_format, system_text};
+use super::wire::{Answer, Post, Setup, Wire, count, json_schema_format, put, system_text};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::config::Structured;
 use crate::base::{Kind, Result};
+
+/// Good endings, in the words of those who speak this wire; some leave the word out.
+const ENDINGS: &[&str] = &["", "stop", "end_turn", "stop_sequence", "eos", "eos_token", "end", "complete"];
 
 /// The wire.
 pub(super) struct OpenAiChat(Setup);
@@ -52,7 +55,7 @@ impl Wire for OpenAiChat {
         if !message.is_object() {
             return Err(Failure::passing(Kind::Server, "the server's answer holds no message"));
         }
-        reply(&body, message, choice["finish_reason"].as_str().unwrap_or_default())
+        self.reply(&body, message, choice["finish_reason"].as_str().unwrap_or_default())
     }
 }
 
@@ -61,19 +64,40 @@ impl OpenAiChat {
     fn params(&self, request: &Request, body: &mut Map<String, Value>) {
         let params = &request.params;
         let usual = if self.0.own_server { "max_completion_tokens" } else { "max_tokens" };
-        let limit = self.0.config.max_tokens_param.as_deref().unwrap_or(usual);
-        let all = [
-            (limit, params.max_tokens.map(Value::from)),
-            ("temperature", params.temperature.map(Value::from)),
-            ("top_p", params.top_p.map(Value::from)),
-            ("seed", params.seed.map(Value::from)),
-            ("stop", params.stop.clone().map(Value::from)),
-        ];
-        for (name, value) in all {
-            if let Some(value) = value {
-                body.insert(name.into(), value);
-            }
-        }
+        put(
+            body,
+            [
+                (self.0.limit_param(usual), params.max_tokens.map(Value::from)),
+                ("temperature", params.temperature.map(Value::from)),
+                ("top_p", params.top_p.map(Value::from)),
+                ("seed", params.seed.map(Value::from)),
+                ("stop", params.stop.clone().map(Value::from)),
+            ],
+        );
+    }
+
+    /// A message as a reply.
+    fn reply(&self, body: &Value, message: &Value, finish: &str) -> Result<Reply, Failure> {
+        let refusal = message["refusal"].as_str().filter(|text| !text.is_empty());
+        let outcome = match finish.to_lowercase().as_str() {
+            _ if refusal.is_some() => Outcome::Refusal,
+            "length" | "max_tokens" => Outcome::Truncated,
+            "content_filter" | "safety" => Outcome::Filtered,
+            "refusal" => Outcome::Refusal,
+            finish if ENDINGS.contains(&finish) => Outcome::Ok,
+            _ => return Err(classify::unfinished(finish)),
+        };
+        let reasoning = message["reasoning_content"].as_str().or(message["reasoning"].as_str());
+        Ok(Reply {
+            outcome,
+            content: refusal.map(str::to_string).or(text(&message["content"])).unwrap_or_default(),
+            reasoning: reasoning.filter(|text| !text.is_empty()).map(str::to_string),
+            model: self.0.answered(&body["model"]),
+            usage: usage(&body["usage"]),
+            finish_reason: finish.into(),
+            cost: None,
+            attempts: 1,
+        })
     }
 }
 
@@ -81,32 +105,6 @@ fn messages(request: &Request, mode: Option<Structured>) -> Value {
     let system = system_text(request, mode).map(|text| json!({"role": "system", "content": text}));
     let turns = request.messages.iter().map(|m| json!({"role": m.role, "content": m.content}));
     system.into_iter().chain(turns).collect()
-}
-
-/// A message as a reply.
-fn reply(body: &Value, message: &Value, finish: &str) -> Result<Reply, Failure> {
-    let refusal = message["refusal"].as_str().filter(|text| !text.is_empty());
-    let text = text(&message["content"]);
-    let outcome = match (refusal, finish) {
-        (Some(_), _) => Outcome::Refusal,
-        (_, "length" | "max_tokens") => Outcome::Truncated,
-        (_, "content_filter" | "safety") => Outcome::Filtered,
-        (None, _) if text.is_none() => {
-            return Err(Failure::passing(Kind::Server, "the server's answer holds no text"));
-        }
-        _ => Outcome::Ok,
-    };
-    let reasoning = message["reasoning_content"].as_str().or(message["reasoning"].as_str());
-    Ok(Reply {
-        outcome,
-        content: refusal.map(str::to_string).or(text).unwrap_or_default(),
-        reasoning: reasoning.filter(|text| !text.is_empty()).map(str::to_string),
-        model: body["model"].as_str().unwrap_or_default().into(),
-        usage: usage(&body["usage"]),
-        finish_reason: finish.into(),
-        cost: None,
-        attempts: 1,
-    })
 }
 
 /// The content: a text, or parts of which some are text.

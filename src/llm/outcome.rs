@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use crate::base::Kind;
 
 /// How a reply ended. Only `Ok` counts as an answer.
@@ -85,6 +86,18 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What every wire does last: thoughts are split off, and a reply that says nothing is no answer. A
+    /// model that returns nothing may do better at another attempt.
+    pub fn finished(self) -> Result<Reply, Failure> {
+        let reply = self.split_thinking();
+        if reply.outcome == Outcome::Ok && reply.content.trim().is_empty() {
+            let message = format!("the model's reply is empty (finish reason `{}`)", reply.finish_reason);
+            return Err(Failure::passing(Kind::Server, message)
+                .hint("look at the prompt, and at `max_tokens`: reasoning may have used it up"));
+        }
+        Ok(reply)
+    }
+
     /// Moves a `<think>` block at the start of the content to the reasoning. A block that never
     /// ends is reasoning that was cut off: nothing of it is an answer.
     pub fn split_thinking(mut self) -> Reply {
@@ -110,6 +123,7 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::failure::Again;
 
     fn reply(content: &str) -> Reply {
         Reply {
@@ -137,6 +151,16 @@ mod tests {
     fn thoughts_without_an_end_are_no_answer() {
         let cut = reply("<think>hm");
         assert_eq!((cut.content.as_str(), cut.outcome), ("", Outcome::Truncated));
+    }
+
+    #[test]
+    fn an_empty_reply_is_no_answer() {
+        for content in ["", " \n", "<think>hm</think> \n"] {
+            let failure = Reply { content: content.into(), ..reply("x") }.finished().unwrap_err();
+            assert_eq!((failure.error.kind(), failure.again), (Kind::Server, Again::Backoff), "{content:?}");
+        }
+        let refusal = Reply { outcome: Outcome::Refusal, content: String::new(), ..reply("x") };
+        assert_eq!(refusal.finished().unwrap().outcome, Outcome::Refusal);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct HttpProvider {
 impl HttpProvider {
     /// Puts a wire on a channel.
     pub fn new(wire: Box<dyn Wire>, mut channel: Channel, key: Option<Secret>) -> Result<HttpProvider> {
+        for (name, value) in wire.headers() {
+            channel.add_usual_header(name, value);
+        }
         if let Some(key) = &key {
             let (name, value) = wire.auth(key.expose());
             channel.add_secret_header(name, &value)?;
@@ -37,7 +40,11 @@ impl HttpProvider {
     async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
         let post = self.wire.encode(request)?;
         let answer = self.channel.post(&post).await?;
-        self.wire.decode(&answer, request).map(Reply::split_thinking)
+        let answer = match &self.key {
+            Some(key) => key.redact_answer(answer),
+            None => answer,
+        };
+        self.wire.decode(&answer, request)?.finished()
     }
 }
 

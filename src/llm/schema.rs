@@ -2,10 +2,12 @@
 //! whatever the server promised.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::{Outcome, strict, unique};
+use super::dialect::{self, Dialect};
+use super::{Outcome, unique};
 use crate::base::{Error, Kind, Result};
 
 /// Faults of one reply that its error names.
@@ -20,7 +22,8 @@ pub struct Schema {
     value: Value,
     /// With local references replaced, unless they go in circles.
     inlined: Option<Value>,
-    strict: Option<Value>,
+    /// In each server's subset, made when first asked for.
+    adapted: [OnceLock<Option<Value>>; Dialect::COUNT],
     validator: jsonschema::Validator,
 }
 
@@ -36,9 +39,8 @@ impl Schema {
         }
         let validator =
             jsonschema::validator_for(&value).map_err(|error| wrong(shorten(&error.to_string())))?;
-        let inlined = strict::inline(&value);
-        let strict = inlined.as_ref().and_then(strict::adapt);
-        Ok(Schema { name: safe_name(name), value, inlined, strict, validator })
+        let inlined = dialect::inline(&value);
+        Ok(Schema { name: safe_name(name), value, inlined, adapted: Default::default(), validator })
     }
 
     /// Its name, as servers take it.
@@ -51,10 +53,11 @@ impl Schema {
         &self.value
     }
 
-    /// The form for OpenAI's strict mode: all properties required, none beside them, optional ones
-    /// may be null. None where that subset cannot say the same.
-    pub fn strict(&self) -> Option<&Value> {
-        self.strict.as_ref()
+    /// The form for a server that takes only a subset of JSON Schema. None where that subset cannot
+    /// say as much: references in circles, a root that is no object, open objects in a closed subset.
+    pub fn adapted(&self, dialect: Dialect) -> Option<&Value> {
+        let made = self.adapted[dialect as usize].get_or_init(|| dialect.adapt(self.inlined.as_ref()?));
+        made.as_ref()
     }
 
     /// Whether replies are objects.
@@ -83,7 +86,7 @@ impl Schema {
         let mut value = unique::parse(unfence(text))
             .map_err(|error| (Outcome::InvalidJson, format!("the reply is not valid JSON: {error}")))?;
         if let Some(schema) = &self.inlined {
-            strict::drop_nulls(schema, &mut value);
+            dialect::drop_nulls(schema, &mut value);
         }
         match self.validate(&value) {
             Ok(()) => Ok(value),

@@ -2,13 +2,18 @@
 //! list of kinds (`base::config::kinds`) with what the configuration must know of it.
 
 use super::wire::{Setup, Wire};
-use super::{openai, openai_chat};
+use super::{anthropic, google, openai, openai_chat};
 
 /// Makes the wire of a backend.
 pub type MakeWire = fn(Setup) -> Box<dyn Wire>;
 
 /// The wire of every kind that speaks HTTP.
-pub const WIRES: &[(&str, MakeWire)] = &[("openai", openai::wire), ("openai-chat", openai_chat::wire)];
+pub const WIRES: &[(&str, MakeWire)] = &[
+    ("openai", openai::wire),
+    ("openai-chat", openai_chat::wire),
+    ("google", google::wire),
+    ("anthropic", anthropic::wire),
+];
 
 /// The wire of a kind.
 pub fn wire_of(kind: &str) -> Option<MakeWire> {

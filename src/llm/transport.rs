@@ -88,6 +88,11 @@ impl Channel {
         &self.origin
     }
 
+    /// Adds a header that the configuration does not set.
+    pub(super) fn add_usual_header(&mut self, name: &'static str, value: &'static str) {
+        self.headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+
     /// Adds a header that no log shows.
     pub(super) fn add_secret_header(&mut self, name: &'static str, value: &str) -> Result<()> {
         let mut value = HeaderValue::from_str(value).map_err(|_| {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::classify::Remedy;
+use super::dialect::Dialect;
 use super::failure::Failure;
-use super::{Reply, Request, Schema};
+use super::{Message, Reply, Request, Schema};
 use crate::base::config::{BackendConfig, Structured};
-use crate::base::{Kind, Result};
+use crate::base::{Error, Kind, Result};
 
 /// What is sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +57,11 @@ pub trait Wire: Send + Sync {
     fn auth(&self, key: &str) -> (&'static str, String) {
         ("authorization", format!("Bearer {key}"))
     }
+
+    /// Headers that go with every request, unless the configuration sets them: names in lower case.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 }
 
 /// What a wire is made from.
@@ -85,6 +91,24 @@ impl Setup {
         if schema.is_object() { self.config.structured } else { Structured::Prompt }
     }
 
+    /// How to ask a server for this schema that holds a reply only to what its subset can say.
+    pub fn structured_in(&self, dialect: Dialect, schema: &Schema) -> Structured {
+        match self.structured(schema) {
+            Structured::JsonSchema if schema.adapted(dialect).is_none() => Structured::Prompt,
+            mode => mode,
+        }
+    }
+
+    /// The model that answered, as the server names it, else the one that was asked for.
+    pub fn answered(&self, named: &Value) -> String {
+        named.as_str().filter(|name| !name.is_empty()).unwrap_or(self.model()).to_string()
+    }
+
+    /// The name under which the server wants the reply's limit.
+    pub fn limit_param<'a>(&'a self, usual: &'a str) -> &'a str {
+        self.config.max_tokens_param.as_deref().unwrap_or(usual)
+    }
+
     /// The body, with what the configuration adds.
     pub fn with_extra(&self, mut body: Value) -> Value {
         merge(&mut body, &self.config.extra_body);
@@ -107,22 +131,49 @@ fn merge(into: &mut Value, from: &Map<String, Value>) {
 
 /// The system text, with the schema where the server is not told it otherwise.
 pub fn system_text(request: &Request, mode: Option<Structured>) -> Option<String> {
+    with_schema(request.system.clone(), request, mode)
+}
+
+fn with_schema(system: Option<String>, request: &Request, mode: Option<Structured>) -> Option<String> {
     let asked = match (&request.schema, mode) {
-        (Some(schema), Some(Structured::JsonObject | Structured::Prompt)) => Some(format!(
+        (Some(schema), Some(Structured::JsonObject | Structured::Prompt)) => format!(
             "Answer with a JSON value that fits this JSON Schema, and with nothing else:\n{}",
             schema.value()
-        )),
-        _ => None,
+        ),
+        _ => return system,
     };
-    match (&request.system, asked) {
-        (Some(system), Some(asked)) => Some(format!("{system}\n\n{asked}")),
-        (system, asked) => system.clone().or(asked),
+    Some(system.map_or(asked.clone(), |system| format!("{system}\n\n{asked}")))
+}
+
+/// The system text and the turns, for wires whose conversation takes no system messages: they are
+/// joined to the system text, wherever they stand.
+pub fn apart(request: &Request, mode: Option<Structured>) -> Result<(Option<String>, Vec<&Message>)> {
+    let (system, turns): (Vec<&Message>, Vec<&Message>) =
+        request.messages.iter().partition(|message| message.role == "system");
+    if turns.is_empty() {
+        return Err(Error::new(Kind::Argument, "the prompt has no message of the user")
+            .hint("this provider answers a user: give what is asked the role `user`"));
     }
+    let texts = request.system.iter().chain(system.into_iter().map(|message| &message.content));
+    let texts: Vec<&str> = texts.map(String::as_str).collect();
+    let joined = (!texts.is_empty()).then(|| texts.join("\n\n"));
+    Ok((with_schema(joined, request, mode), turns))
+}
+
+/// Puts what is set into a body; what is not set is not sent.
+pub fn put(body: &mut Map<String, Value>, all: impl IntoIterator<Item = (impl Into<String>, Option<Value>)>) {
+    body.extend(all.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
+}
+
+/// The texts, joined; none when there are none.
+pub fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let texts: Vec<&str> = texts.collect();
+    (!texts.is_empty()).then(|| texts.concat())
 }
 
 /// The schema as OpenAI's two wires want it: strict where its subset allows, else as it is.
 pub fn json_schema_format(schema: &Schema) -> Value {
-    match schema.strict() {
+    match schema.adapted(Dialect::OpenAi) {
         Some(strict) => json!({"name": schema.name(), "schema": strict, "strict": true}),
         None => json!({"name": schema.name(), "schema": schema.value(), "strict": false}),
     }
@@ -134,8 +185,31 @@ pub fn count(value: &Value) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::base::config::Config;
+    use crate::base::config::kinds::key_variable;
+
+    /// What a wire of a kind is made from, with more of its configuration.
+    pub fn setup(kind: &str, more: &str) -> Setup {
+        let more = if more.is_empty() { String::new() } else { format!(", {more}") };
+        let text = format!("backends: {{b: {{kind: {kind}, model: m{more}}}}}\n");
+        let config = Config::parse("c", &text).unwrap().backends.remove("b").unwrap();
+        let key_env = key_variable(&config).map(str::to_string);
+        Setup { config: Arc::new(config), key_env, own_server: true }
+    }
+
+    /// An answer without headers.
+    pub fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, headers: vec![], body: body.into() }
+    }
+
+    /// A structured request.
+    pub fn verdict() -> Request {
+        let schema = json!({"type": "object", "required": ["answer", "reasoning"], "properties": {
+            "reasoning": {"type": "string"}, "answer": {"enum": ["YES", "NO"]}}});
+        Request { schema: Some(Arc::new(Schema::new("verdict", schema).unwrap())), ..Request::of("judge") }
+    }
 
     #[test]
     fn extra_keys_are_merged_at_depth() {

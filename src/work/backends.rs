@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::World;
-use crate::base::config::kinds::{Answers, key_variable, kind_names, kind_of};
-use crate::base::config::{BackendConfig, Choice, Params};
+use crate::base::config::kinds::{Answers, key_variables, kind_names, kind_of};
+use crate::base::config::{BackendConfig, Choice, KeyEnv, Params};
 use crate::base::{Error, Kind, Result, suggest};
 use crate::llm::{self, Reply, Request, Schema, Secret};
 
@@ -201,6 +201,7 @@ fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Bac
     let config: BackendConfig = serde_json::from_value(shape)
         .map_err(|e| Error::new(Kind::Internal, format!("a bare backend cannot be made: {e}")))?;
     let line = world.backends.get_or_open(&name, || open_with(world, &name, &config))?;
+    let params = params.over(&config.params());
     Ok(Backend { name, role: String::new(), params, extra_body: Value::Null, line })
 }
 
@@ -223,19 +224,28 @@ fn open(world: &World, name: &str) -> Result<Line> {
 
 fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> {
     let shared = world.shared();
-    let key = || key_variable(config).and_then(|variable| (world.secrets)(variable)).map(Secret::new);
+    let (config, key) = with_key(world, config);
+    let config = &config;
     let backend = match kind_of(&config.kind).map(|kind| kind.answers) {
         Some(Answers::Script) => {
             return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
         }
         Some(Answers::Adapter) => {
             let functions = world.open_adapter(config)?;
-            llm::Backend::open_adapter(name, config, key(), functions, &shared)?
+            llm::Backend::open_adapter(name, config, key, functions, &shared)?
         }
         Some(Answers::Program) => llm::Backend::open_program(name, config, &*world.secrets, &shared)?,
-        _ => llm::Backend::open(name, config, key(), &shared)?,
+        _ => llm::Backend::open(name, config, key, &shared)?,
     };
     Ok(Line::Remote(Arc::new(backend)))
+}
+
+/// The key, and a configuration that names the variable that it came from, so that errors do, too.
+fn with_key(world: &World, config: &BackendConfig) -> (BackendConfig, Option<Secret>) {
+    let set = |name: &str| (world.secrets)(name).map(Secret::new).filter(|key| !key.is_empty());
+    let found = key_variables(config).into_iter().find_map(|name| Some((name, set(name)?)));
+    let Some((name, key)) = found else { return (config.clone(), None) };
+    (BackendConfig { api_key_env: KeyEnv::Variable(name.into()), ..config.clone() }, Some(key))
 }
 
 /// A schema from a script's value: the name is its title.

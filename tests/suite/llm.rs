@@ -189,7 +189,11 @@ fn lasting_faults_are_told_at_once() {
         (Answer::status(401), Kind::DeadBackend, "rejects the key (401)"),
         (Answer::status(403), Kind::DeadBackend, "no permission (403)"),
         (Answer::status(404), Kind::DeadBackend, "does not know this model"),
-        (Answer::error(429, "no credit", "insufficient_quota"), Kind::DeadBackend, "quota is exhausted"),
+        (
+            Answer::error(429, "no credit", "insufficient_quota"),
+            Kind::DeadBackend,
+            "quota exhausted for key OPENAI_API_KEY (429): no credit",
+        ),
         (Answer::status(429).header("x-should-retry", "false"), Kind::RateLimit, "rate limit"),
         (Answer::raw(vec![b' '; 17 << 20]), Kind::Limit, "larger than 16 MiB"),
     ] {

@@ -17,3 +17,4 @@ mod reference;
 mod stops;
 mod store;
 mod support;
+mod wires;

@@ -2,7 +2,7 @@
 
 use super::{Finding, Severity};
 use crate::base::config::Config;
-use crate::base::config::kinds::key_variable;
+use crate::base::config::kinds::key_variables;
 use crate::base::yaml::Document;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
@@ -38,7 +38,9 @@ pub fn backends(session: &Session) -> Vec<Finding> {
                 Error::new(Kind::Config, error.message()).or_hint(error.get_hint().map(str::to_string));
             findings.push(Finding::error("missing-file", error.at(at)));
         }
-        if let Some(variable) = key_variable(backend).filter(|name| (world.secrets)(name).is_none()) {
+        let variables = key_variables(backend);
+        let none_set = variables.iter().all(|name| (world.secrets)(name).is_none());
+        if let Some(variable) = variables.first().filter(|_| none_set) {
             let error = document.fault(
                 &format!("backends.{name}"),
                 format!("backend `{name}` needs a key: {variable} is not set"),

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::kinds::{KindOf, Needs, kind_names, kind_of};
+use super::kinds::{KindOf, Needs, kind_names, kind_of, refused};
 use super::{BackendConfig, Config, KeyEnv, MOST_CALL_LEVELS, Params, Price, hide};
 use crate::base::{Error, suggest, yaml::Document};
 
@@ -46,6 +46,7 @@ impl Check<'_> {
         self.address(at, backend);
         self.numbers(at, backend);
         self.params(at, &backend.params());
+        self.words(at, &backend.kind, &backend.params());
     }
 
     fn needs(&mut self, at: &str, kind: &KindOf, backend: &BackendConfig) {
@@ -86,7 +87,7 @@ impl Check<'_> {
             self.fault(&format!("{at}.base_url"), format!("`base_url` {why}"), hint);
         }
         for name in backend.headers.keys() {
-            let secret = ["authorization", "x-api-key", "proxy-authorization", "cookie"];
+            let secret = ["authorization", "x-api-key", "x-goog-api-key", "proxy-authorization", "cookie"];
             if secret.contains(&name.to_lowercase().as_str()) {
                 let hint = "name the variable that holds the key: `api_key_env: MY_KEY`";
                 self.fault(
@@ -135,6 +136,13 @@ impl Check<'_> {
         self.unless(share > 0.0 && share <= 1.0, format!("{at}.top_p"), "greater than 0 and at most 1");
     }
 
+    fn words(&mut self, at: &str, kind: &str, params: &Params) {
+        if let Some(name) = refused(kind, params) {
+            let message = format!("the kind `{kind}` knows no `{name}`");
+            self.fault(&format!("{at}.{name}"), message, "leave it out");
+        }
+    }
+
     fn roles(&mut self, config: &Config) {
         for (name, role) in &config.roles {
             let at = format!("roles.{name}");
@@ -146,6 +154,9 @@ impl Check<'_> {
                 let listed = self.document.place(&item) != self.document.place(&at);
                 let here = if listed { &item } else { &at };
                 self.params(here, &choice.params);
+                if let Some(backend) = config.backends.get(&choice.backend) {
+                    self.words(here, &backend.kind, &choice.params);
+                }
                 if !config.backends.contains_key(&choice.backend) {
                     let known = config.backends.keys().map(String::as_str);
                     let hint = suggest::hint(&choice.backend, known);

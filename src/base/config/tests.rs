@@ -150,3 +150,13 @@ fn keys_in_the_file_are_refused_and_not_repeated() {
     }
     assert_eq!(backend_fault("api_key_env: my_key"), "");
 }
+
+#[test]
+fn a_kind_that_needs_a_limit_has_one() {
+    let text = "backends:\n  a: {kind: anthropic, model: m}\n  b: {kind: google, model: m}\n\
+                roles: {usual: a, set: {backend: a, max_tokens: 9}, none: b}\n";
+    let config = Config::parse("c", text).unwrap();
+    for (role, limit) in [("usual", Some(4096)), ("set", Some(9)), ("none", None)] {
+        assert_eq!(config.choices(role).unwrap()[0].params.max_tokens, limit, "{role}");
+    }
+}
