@@ -13,7 +13,7 @@ use fthost::work::World;
 use fthost::work::process::{self, BadItem, Item, Items, Job};
 use serde_json::{Value, json};
 
-use crate::model_server::{Answer, ModelServer};
+use fault_server::{Answer, ModelServer};
 use crate::support::{TestProject, live_config};
 
 /// Three items into a checkpoint; `WORK` is what is done with `item`.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::model_server::ModelServer;
+use fault_server::ModelServer;
 use crate::support::TestProject;
 
 /// One persona, 0.7 s a call: long enough for a look at what goes on.

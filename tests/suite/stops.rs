@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model_server::{Answer, ModelServer};
+use fault_server::{Answer, ModelServer};
 use crate::process::{TWENTY, three};
 use crate::support::{TestProject, live_config, until};
 
