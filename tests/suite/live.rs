@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use fault_server::{Answer, ModelServer, Received};
 use crate::support::{PIPELINE, Ran, TestProject, live_config};
+use fault_server::{Answer, ModelServer, Received};
 
 const KEY: &str = "sk-canary-8b1f4711";
 

@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use fault_server::ModelServer;
 use crate::support::TestProject;
+use fault_server::ModelServer;
 
 /// One persona, 0.7 s a call: long enough for a look at what goes on.
 const SLOW: &str = "run scripts/generate.rhai -s personas=1 -s turns=5";
@@ -20,7 +20,9 @@ fn slow_project() -> (ModelServer, TestProject) {
 fn a_log_shows_each_backend_now_and_then() {
     let (_server, project) = slow_project();
     let ran = project.run(SLOW).exits(0);
-    ran.says("generation_checkpoint.jsonl: 0 of 1 after 5 s").says("\n  live: 1 in flight, ").says(" calls/s, ");
+    ran.says("generation_checkpoint.jsonl: 0 of 1 after 5 s")
+        .says("\n  live: 1 in flight, ")
+        .says(" calls/s, ");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use socket2::SockRef;
 use crate::answer::{Manner, Plan};
 use crate::bill::Charge;
 use crate::http;
-use crate::server::State;
+use crate::state::State;
 
 /// The longest that a client is left hanging, should it never leave.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -29,8 +29,9 @@ pub(crate) fn serve(state: &State, stream: TcpStream) {
             }
             continue;
         }
+        let is_last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let (plan, charge) = state.answer(request);
-        if !line.send(&plan, charge) {
+        if !line.send(&plan, charge) || is_last {
             return;
         }
     }

@@ -26,6 +26,7 @@ mod http;
 mod reply;
 mod request;
 mod server;
+mod state;
 mod wires;
 
 pub use allowance::{Allowance, Arrival, most_in_window};

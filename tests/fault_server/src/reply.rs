@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::request::Logical;
+use crate::request::{Logical, first_value};
 
 /// Schemas that go in circles are followed so far.
 const DEEPEST: usize = 12;
@@ -20,7 +20,7 @@ pub(crate) fn usual_text(asked: &Logical) -> String {
 }
 
 /// The plainest value that fits a schema, the same for all forms that providers need of it: optional and
-/// nullable properties are given, and bounds count also where they stand in the description.
+/// nullable properties are given, and keywords count also where they stand in the description.
 pub fn fit(schema: &Value) -> Value {
     fit_at(schema, schema, 0)
 }
@@ -33,6 +33,7 @@ fn fit_at(schema: &Value, root: &Value, depth: usize) -> Value {
     if let Some(target) = schema["$ref"].as_str().and_then(|to| root.pointer(to.strip_prefix('#')?)) {
         return again(target);
     }
+    let schema = &described(schema);
     if let Some(value) = schema.get("const").or_else(|| first(&schema["enum"], |value| !value.is_null())) {
         return value.clone();
     }
@@ -43,8 +44,8 @@ fn fit_at(schema: &Value, root: &Value, depth: usize) -> Value {
     }
     match kind(schema).as_str() {
         "string" => "ok".into(),
-        "integer" => bounded(schema, 1.0, |number| (number as i64).into()),
-        "number" => bounded(schema, 1.0, Value::from),
+        "integer" => (bounded(schema) as i64).into(),
+        "number" => bounded(schema).into(),
         "boolean" => true.into(),
         "array" => fit_array(schema, again),
         "null" => Value::Null,
@@ -66,26 +67,27 @@ fn kind(schema: &Value) -> String {
     named.and_then(Value::as_str).unwrap_or_default().to_lowercase()
 }
 
-fn bounded(schema: &Value, usual: f64, make: impl Fn(f64) -> Value) -> Value {
-    let above = bound(schema, "exclusiveMinimum").map(|number| number + 1.0);
-    let least = bound(schema, "minimum").or(above);
-    let number = least.unwrap_or_else(|| bound(schema, "maximum").map_or(usual, |most| usual.min(most)));
-    make(number)
+fn bounded(schema: &Value) -> f64 {
+    let bound = |name: &str| schema[name].as_f64();
+    let least = bound("minimum").or_else(|| bound("exclusiveMinimum").map(|number| number + 1.0));
+    least.unwrap_or_else(|| bound("maximum").map_or(1.0, |most| most.min(1.0)))
 }
 
-/// A bound of the schema's own, or one in its description, as in "minimum: 3".
-fn bound(schema: &Value, name: &str) -> Option<f64> {
-    schema[name].as_f64().or_else(|| {
-        let text = schema["description"].as_str()?;
-        let rest = &text[text.find(name)? + name.len()..];
-        let rest = rest.trim_start_matches([' ', ':', '=', '"', '`']);
-        let end = rest.find(|c: char| !c.is_ascii_digit() && !"-.".contains(c)).unwrap_or(rest.len());
-        rest[..end].trim_end_matches('.').parse().ok()
-    })
+/// The schema with the keywords that its description holds, for providers that take them nowhere else.
+fn described(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    let text = schema["description"].as_str().and_then(|text| text.split_once("Must fit {"));
+    let more = text.and_then(|(_, rest)| first_value(&format!("{{{rest}")));
+    if let (Some(Value::Object(more)), Some(map)) = (more, schema.as_object_mut()) {
+        for (name, value) in more {
+            map.entry(name).or_insert(value);
+        }
+    }
+    schema
 }
 
 fn fit_array(schema: &Value, again: impl Fn(&Value) -> Value) -> Value {
-    let count = bound(schema, "minItems").unwrap_or(1.0).clamp(1.0, 50.0) as usize;
+    let count = schema["minItems"].as_f64().unwrap_or(1.0).clamp(1.0, 50.0) as usize;
     vec![again(&schema["items"]); count].into()
 }
 
@@ -113,7 +115,7 @@ mod tests {
             "answer": {"enum": ["YES", "NO"]}, "note": {"type": "string"}, "score": {"type": "integer", "minimum": 3}}});
         let strict = json!({"type": "object", "additionalProperties": false, "required": ["answer", "note", "score"],
             "properties": {"answer": {"enum": ["YES", "NO"]}, "note": {"anyOf": [{"type": "null"}, {"type": "string"}]},
-            "score": {"type": ["null", "integer"], "description": "how good (minimum: 3)"}}});
+            "score": {"type": ["null", "integer"], "description": "how good. Must fit {\"minimum\":3}."}}});
         let referring = json!({"$ref": "#/$defs/a", "$defs": {"a": plain, "n": {"type": "STRING"}}});
         for schema in [&plain, &strict, &referring] {
             assert_eq!(fit(schema), json!({"answer": "YES", "note": "ok", "score": 3}), "{schema}");

@@ -122,7 +122,8 @@ fn join(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-fn first_value(text: &str) -> Option<Value> {
+/// The first JSON object of a text.
+pub(crate) fn first_value(text: &str) -> Option<Value> {
     let text = &text[text.find('{')?..];
     serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
 }
