@@ -104,3 +104,30 @@ impl Bill {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_on_a_charge_counts() {
+        let mut bill = Bill::default();
+        let charge = |sequence, partial| Charge {
+            sequence,
+            time: 0.0,
+            path: "/p".into(),
+            model: "m".into(),
+            hash: "h".into(),
+            input_tokens: 2,
+            output_tokens: 1,
+            kind: "usual".into(),
+            partial,
+        };
+        [charge(1, false), charge(2, false), charge(1, true)].map(|charge| bill.add(charge));
+        assert_eq!(
+            (bill.charges(false), bill.charges(true)),
+            (vec![charge(2, false)], vec![charge(1, true)])
+        );
+        assert_eq!(bill.totals(), Totals { calls: 1, input_tokens: 2, output_tokens: 1, partial: 1 });
+    }
+}

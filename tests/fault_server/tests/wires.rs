@@ -92,8 +92,11 @@ fn what_the_real_server_rejects_is_rejected() {
     let server = ModelServer::start();
     let open = json!({"type": "object", "properties": {"a": {"type": "string"}}});
     let strict = json!({"model": "m", "input": "x", "text": {"format": {"strict": true, "schema": open}}});
+    let format = json!({"json_schema": {"strict": true, "schema": open}});
+    let chat = json!({"model": "m", "messages": [], "response_format": format});
     for (path, body) in [
         ("/v1/responses", strict),
+        ("/v1/chat/completions", chat),
         ("/v1/messages", json!({"model": "m", "messages": [{"role": "user", "content": "x"}]})),
         ("/v1/messages", json!({"max_tokens": 1, "messages": [{"role": "system", "content": "x"}]})),
         ("/v1beta/models/m:generateContent", json!({"contents": [{"role": "assistant", "parts": []}]})),
