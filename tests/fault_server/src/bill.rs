@@ -123,7 +123,9 @@ mod tests {
             kind: "usual".into(),
             partial,
         };
-        [charge(1, false), charge(2, false), charge(1, true)].map(|charge| bill.add(charge));
+        for (sequence, partial) in [(1, false), (2, false), (1, true)] {
+            bill.add(charge(sequence, partial));
+        }
         assert_eq!(
             (bill.charges(false), bill.charges(true)),
             (vec![charge(2, false)], vec![charge(1, true)])
