@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::model_server::{Answer, ModelServer, Received};
 use crate::support::{PIPELINE, Ran, TestProject, live_config};
+use fault_server::{Answer, ModelServer, Received};
 
 const KEY: &str = "sk-canary-8b1f4711";
 
@@ -91,9 +91,10 @@ fn the_tokens_of_the_server_are_in_the_events() {
     let ran = project.run("run scripts/generate.rhai -s personas=1 -s turns=1 --json").exits(0);
     let events = ran.events();
     let backends = &events.last().unwrap()["backends"];
-    let bodies: usize = server.requests().iter().map(|r| r.body.to_string().len() / 4).sum();
     assert_eq!((&backends[0]["name"], &backends[0]["calls"]), (&"live".into(), &2.into()));
-    assert_eq!(backends[0]["input_tokens"], Value::from(bodies));
+    let bill = server.totals();
+    assert_eq!(backends[0]["input_tokens"], Value::from(bill.input_tokens));
+    assert_eq!(backends[0]["output_tokens"], Value::from(bill.output_tokens));
 }
 
 #[test]

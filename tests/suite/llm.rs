@@ -12,7 +12,7 @@ use fthost::base::{Error, Kind};
 use fthost::llm::{Backend, Outcome, Reply, Request, Schema, Secret, Shared};
 use serde_json::{Value, json};
 
-use crate::model_server::{Answer, ModelServer};
+use fault_server::{Answer, ModelServer};
 
 const KEY: &str = "sk-canary-4711";
 

@@ -9,7 +9,6 @@ mod golden_rhai;
 mod layers;
 mod live;
 mod llm;
-mod model_server;
 mod pipeline_run;
 mod process;
 mod progress;

@@ -13,8 +13,8 @@ use fthost::work::World;
 use fthost::work::process::{self, BadItem, Item, Items, Job};
 use serde_json::{Value, json};
 
-use crate::model_server::{Answer, ModelServer};
 use crate::support::{TestProject, live_config};
+use fault_server::{Answer, ModelServer};
 
 /// Three items into a checkpoint; `WORK` is what is done with `item`.
 pub const THREE: &str = r#"

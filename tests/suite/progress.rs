@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::model_server::ModelServer;
 use crate::support::TestProject;
+use fault_server::ModelServer;
 
 /// One persona, 0.7 s a call: long enough for a look at what goes on.
 const SLOW: &str = "run scripts/generate.rhai -s personas=1 -s turns=5";

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model_server::{Answer, ModelServer};
 use crate::process::{TWENTY, three};
 use crate::support::{TestProject, live_config, until};
+use fault_server::{Answer, ModelServer};
 
 // Checkpoints
 

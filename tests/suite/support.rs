@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::model_server::ModelServer;
+use fault_server::ModelServer;
 
 /// The three shipped scripts in one command.
 pub const PIPELINE: &str = "run scripts/generate.rhai scripts/assess.rhai scripts/slice.rhai";
