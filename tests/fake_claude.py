@@ -24,6 +24,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -236,6 +237,15 @@ def choose(orders, key):
     return orders.get("always") or {"kind": pick(orders.get("faults", {}), key, before)}
 
 
+def conversation(prompt):
+    """The messages of a prompt: one, unless speakers are named as src/llm/claude.rs names them."""
+    wish = "Write the next message of [assistant], "
+    if wish not in prompt:
+        return [{"content": prompt, "role": "user"}]
+    turns = re.split(r"(?:^|\n\n)\[(user|assistant)\]\n", prompt[:prompt.rindex(wish)].removesuffix("\n\n"))
+    return [{"content": text, "role": role} for role, text in zip(turns[1::2], turns[2::2])]
+
+
 class Call:
     """One call: what was asked, and what it will cost."""
 
@@ -248,7 +258,7 @@ class Call:
         self.told = schema is not None
         self.model = flags.get("--model", "default")
         self.system, self.schema = settled(system, schema)
-        self.messages = [{"content": prompt, "role": "user"}]
+        self.messages = conversation(prompt)
         self.key = request_hash(self.system, self.messages, self.schema)
         self.usual = usual_text(self.system, self.messages, self.schema)
         self.input = -(-len("\n".join([self.system, prompt]).encode()) // 4) + 4

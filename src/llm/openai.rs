@@ -6,8 +6,8 @@ use super::classify;
 use super::failure::Failure;
 use super::wire::{Answer, Post, Setup, Wire, count, joined, json_schema_format, put, system_text};
 use super::{Outcome, Reply, Request, Usage};
-use crate::base::config::Structured;
 use crate::base::Result;
+use crate::base::config::Structured;
 
 /// The wire.
 pub(super) struct OpenAi(Setup);

@@ -183,6 +183,11 @@ fn plain_headers(response: &Response) -> Vec<(String, String)> {
     response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
+/// Whether an address leads nowhere else.
+pub fn is_this_machine(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| is_loopback(&url))
+}
+
 /// Whether a server is on this machine, where no proxy leads.
 fn is_loopback(url: &Url) -> bool {
     match url.host_str() {

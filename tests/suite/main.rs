@@ -1,7 +1,9 @@
 //! The integration tests, in one binary, since linking is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod adapter;
 mod check;
+mod claude;
 mod cli;
 mod docs;
 mod golden;

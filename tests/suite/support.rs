@@ -241,7 +241,8 @@ impl Ran {
 pub struct Running(Child);
 
 impl Running {
-    fn start(mut command: Command) -> Running {
+    /// Starts a command, and goes on.
+    pub fn start(mut command: Command) -> Running {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(command.spawn().unwrap())
     }
@@ -253,6 +254,13 @@ impl Running {
     /// Sends a signal: INT, TERM, KILL.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Sends a signal to the whole process group that it leads, as a terminal does.
+    pub fn signal_group(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), "--", &format!("-{}", self.pid())]).status();
         assert!(sent.unwrap().success());
     }
 

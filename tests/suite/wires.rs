@@ -13,8 +13,8 @@ use fthost::llm::{Backend, Outcome, Reply, Request, Schema, Secret, Shared, Usag
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::model_server::{Answer, ModelServer};
 use crate::support::{Ran, TestProject, live_config};
+use fault_server::{Answer, ModelServer};
 
 /// Each kind, and the header that its key goes in.
 const WIRES: [(&str, &str); 4] = [

@@ -1,13 +1,15 @@
 //! What is wrong with the files that are no scripts: configuration, rubric, other YAML, templates.
 
 use super::{Finding, Severity};
-use crate::base::config::Config;
-use crate::base::config::kinds::key_variables;
+use crate::base::config::kinds::{key_variable, key_variables};
+use crate::base::config::{BackendConfig, Config, Params};
 use crate::base::yaml::Document;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
+use crate::llm;
 use crate::pipeline::{rubric, template};
 use crate::store::Project;
+use crate::work::{World, backends};
 
 const CONFIG: &str = "config/fthost.yaml";
 const RUBRIC: &str = "config/rubric.yaml";
@@ -21,8 +23,8 @@ pub fn check(project: &Project) -> Vec<Finding> {
     findings
 }
 
-/// What the backends of the roles lack outside of the configuration: a script, a key.
-pub fn backends(session: &Session) -> Vec<Finding> {
+/// What the backends of the roles lack outside of the configuration: a script, a program, a key.
+pub fn of_roles(session: &Session) -> Vec<Finding> {
     let world = &session.world;
     let text = world.project.read_text(CONFIG).unwrap_or_default();
     let Ok(document) = Document::parse(CONFIG, &text) else { return Vec::new() };
@@ -30,30 +32,53 @@ pub fn backends(session: &Session) -> Vec<Finding> {
         let mut choices = world.config.roles.values().flat_map(|role| &role.choices);
         choices.any(|choice| choice.backend == name)
     };
-    let mut findings = Vec::new();
-    for (name, backend) in world.config.backends.iter().filter(|(name, _)| in_roles(name)) {
-        if let Some(error) = backend.file.as_ref().and_then(|file| world.project.read_text(file).err()) {
-            let at = document.place(&format!("backends.{name}.file"));
-            let error =
-                Error::new(Kind::Config, error.message()).or_hint(error.get_hint().map(str::to_string));
-            findings.push(Finding::error("missing-file", error.at(at)));
-        }
-        let variables = key_variables(backend);
-        let none_set = variables.iter().all(|name| (world.secrets)(name).is_none());
-        if let Some(variable) = variables.first().filter(|_| none_set) {
-            let error = document.fault(
-                &format!("backends.{name}"),
-                format!("backend `{name}` needs a key: {variable} is not set"),
-            );
-            let hint = format!("set {variable} in the environment, or in .env at the project's root");
-            findings.push(Finding {
-                severity: Severity::Warning,
-                error: error.hint(hint),
-                code: "missing-key",
-            });
-        }
-    }
-    findings
+    let named = world.config.backends.iter().filter(|(name, _)| in_roles(name));
+    named.flat_map(|(name, config)| backend(world, &document, name, config)).collect()
+}
+
+/// A backend is opened, as a run would do it; nothing is sent.
+fn backend(world: &World, document: &Document, name: &str, config: &BackendConfig) -> Vec<Finding> {
+    let at = format!("backends.{name}");
+    let missing_key = missing_key(world, document, name, config);
+    let cannot_open = match missing_key {
+        Some(_) => None,
+        None => backends::get(world, name, None, Params::default()).err(),
+    };
+    let cannot_open = cannot_open.map(|error| {
+        // A fault within a script keeps its own place.
+        let of = if config.file.is_some() { format!("{at}.file") } else { at.clone() };
+        let absent = error.kind() == Kind::NotFound;
+        let (kind, code) = if absent { (Kind::Config, "missing-file") } else { (error.kind(), "backend") };
+        let plain = Error::new(kind, error.message()).or_hint(error.get_hint().map(str::to_string));
+        Finding::error(code, plain.at(error.place().cloned().unwrap_or_else(|| document.place(&of))))
+    });
+    let plain_http = plain_http(config).map(|error| {
+        let fault = document.fault(&format!("{at}.base_url"), error);
+        warning("plain-http", fault.hint("write https://, or `api_key_env: null` if the server wants no key"))
+    });
+    missing_key.into_iter().chain(cannot_open).chain(plain_http).collect()
+}
+
+fn warning(code: &'static str, error: Error) -> Finding {
+    Finding { severity: Severity::Warning, error, code }
+}
+
+fn missing_key(world: &World, document: &Document, name: &str, config: &BackendConfig) -> Option<Finding> {
+    let variables = key_variables(config);
+    let variable =
+        variables.first().filter(|_| variables.iter().all(|name| (world.secrets)(name).is_none()))?;
+    let error = document
+        .fault(&format!("backends.{name}"), format!("backend `{name}` needs a key: {variable} is not set"));
+    let hint = format!("set {variable} in the environment, or in .env at the project's root");
+    Some(warning("missing-key", error.hint(hint)))
+}
+
+/// A key that would cross a network for all to read.
+fn plain_http(config: &BackendConfig) -> Option<String> {
+    let address = config.base_url.as_deref().filter(|address| address.starts_with("http://"))?;
+    let goes_out = !llm::transport::is_this_machine(address);
+    let keyed = key_variable(config).is_some();
+    (keyed && goes_out).then(|| "the key would be sent to this address without encryption".to_string())
 }
 
 fn each(

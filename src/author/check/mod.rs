@@ -76,7 +76,7 @@ pub fn scripts(session: &Session, entries: &[&str]) -> Vec<Finding> {
 /// The mistakes in a whole project: every script, configuration file, rubric and template.
 pub fn project(session: &Session) -> Vec<Finding> {
     let mut findings = files::check(&session.world.project);
-    findings.extend(files::backends(session));
+    // Opening backends loads their scripts, whose keys the check of other scripts would take into account.
     match session.world.project.list("scripts/**/*.rhai") {
         Ok(paths) => {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
@@ -84,6 +84,7 @@ pub fn project(session: &Session) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::error("files", error)),
     }
+    findings.extend(files::of_roles(session));
     once_each(findings)
 }
 

@@ -5,7 +5,7 @@ use super::*;
 const GOOD: &str = r#"
 backends:
   offline: {kind: offline}
-  gpt: {kind: openai, model: gpt-4o, concurrency: 8, rpm: 500, price: {input: 2.5, output: 10}, temperature: 0.1}
+  gpt: {kind: openai-chat, model: gpt-4o, concurrency: 8, rpm: 500, price: {input: 2.5, output: 10}, temperature: 0.1}
   local: {kind: openai-chat, model: qwen, base_url: "http://127.0.0.1:8000/v1", api_key_env: null,
           structured: json_object, max_tokens_param: max_tokens, extra_body: {top_k: 20}, stop: END}
 roles:

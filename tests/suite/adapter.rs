@@ -1,0 +1,138 @@
+//! A provider written as a script: Ollama's native wire, and the mistakes that such a script can have.
+
+use fault_server::{Answer, ModelServer};
+
+use crate::support::{TestProject, live_config};
+
+const ASK: &str = r#"print(get_backend("assistant").complete("hi", #{system: "be kind"}).content);"#;
+
+/// A project that asks through an adapter of its own.
+fn project(server: &ModelServer, adapter: &str) -> TestProject {
+    let config = live_config("adapter", &server.origin(), "file: adapters/own.rhai, max_attempts: 1");
+    let project = TestProject::of_config(ASK, &config);
+    project.write("adapters/own.rhai", adapter);
+    project
+}
+
+const FROM: &str = "fn from_http(status, body) { #{content: body.message.content} }\n";
+const TO: &str = r#"fn to_http(request) {
+    #{path: "/api/chat", body: #{model: request.model, messages: request.messages, stream: false}}
+}
+"#;
+
+#[test]
+fn the_shipped_adapter_runs_the_shipped_pipeline() {
+    let server = ModelServer::start();
+    let project = TestProject::shipped();
+    project.write("config/fthost.yaml", &live_config("adapter", &server.origin(), "file: std/ollama"));
+    project.run("run scripts/generate.rhai scripts/assess.rhai -s personas=2 -s turns=3").exits(0);
+    let requests = server.requests();
+    assert!(requests.iter().all(|request| request.path == "/api/chat"));
+    let judged = requests.iter().find(|request| request.body["format"].is_object()).unwrap();
+    let criterion = judged.body["format"]["properties"].as_object().unwrap().values().next().unwrap();
+    let names: Vec<&String> = criterion["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["reasoning", "answer"], "a model answers in this order");
+    assert_eq!(project.lines("data/assessments/checkpoint.jsonl").len(), 2);
+}
+
+#[test]
+fn a_key_goes_along_and_a_path_does_not_lead_away() {
+    let (server, elsewhere) = (ModelServer::start(), ModelServer::start());
+    let adapter =
+        |path: &str| format!("fn to_http(request) {{ #{{path: \"{path}\", body: #{{}}}} }}\n{FROM}");
+    for path in ["@127.0.0.1/x", "x", &format!("//{}/api/chat", elsewhere.origin()), ""] {
+        let project = project(&server, &adapter(path));
+        project.edit("config/fthost.yaml", "file:", "api_key_env: CANARY_KEY, file:");
+        let mut command = project.command(&["run", "scripts/main.rhai"]);
+        command.env("CANARY_KEY", "sk-canary-0815");
+        let ran = crate::support::Ran::of(command);
+        assert!(ran.code != 0 && !ran.err.contains("canary-0815"), "{path}: {}", ran.err);
+    }
+    assert!(elsewhere.requests().is_empty(), "the key went elsewhere");
+    let sound = project(&server, &format!("{TO}{FROM}"));
+    sound.edit("config/fthost.yaml", "file:", "api_key_env: CANARY_KEY, file:");
+    let mut command = sound.command(&["run", "scripts/main.rhai"]);
+    command.env("CANARY_KEY", "sk-canary-0815");
+    crate::support::Ran::of(command).exits(0).prints("This answers");
+    let requests = server.requests();
+    let last = requests.last().unwrap();
+    assert_eq!(last.header("authorization"), Some("Bearer sk-canary-0815"));
+}
+
+#[test]
+fn errors_are_the_cores_or_the_scripts() {
+    let server = ModelServer::start();
+    let usual = project(
+        &server,
+        &format!("{TO}fn from_http(status, body) {{ if status != 200 {{ return; }} #{{content: \"x\"}} }}"),
+    );
+    server.push_reply(Answer::error(401, "who are you", "nobody"));
+    usual.main("").exits(4).says("the server wants a key").says("who are you");
+    let own = project(
+        &server,
+        &format!(
+            "{TO}fn from_http(status, body) {{ #{{error: \"full\", kind: \"rate_limit\", wait: 0.2}} }}"
+        ),
+    );
+    own.edit("config/fthost.yaml", "max_attempts: 1", "max_attempts: 1, max_wait: 1.5");
+    own.main("").exits(2).says("full (200)").says("max_wait");
+    assert_eq!(server.requests().len(), 3, "it was asked again once: a named wait counts for a second");
+    let dead = project(
+        &server,
+        &format!("{TO}fn from_http(status, body) {{ #{{error: \"gone\", kind: \"dead_backend\"}} }}"),
+    );
+    dead.main("").exits(4).says("gone");
+}
+
+#[test]
+fn mistakes_are_told_with_their_line() {
+    let server = ModelServer::start();
+    for (adapter, words) in [
+        (TO.to_string(), vec!["adapters/own.rhai", "`fn from_http(status, body)`"]),
+        (format!("{TO}fn from_http(status, body) {{ #{{text: 1}} }}"), vec!["adapters/own.rhai", "content"]),
+        (
+            format!("{TO}\nfn from_http(status, body) {{ nothing.here }}"),
+            vec!["adapters/own.rhai:5:", "nothing"],
+        ),
+        (
+            format!("{TO}fn from_http(status, body) {{ #{{error: \"x\", kind: \"odd\"}} }}"),
+            vec!["odd", "rate_limit"],
+        ),
+        (
+            format!("fn to_http(request) {{ get_backend(\"assistant\").complete(\"hi\") }}\n{FROM}"),
+            vec!["may not ask a model", "adapters/own.rhai:1:"],
+        ),
+        ("fn to_http(request) { 1 +  }".into(), vec!["adapters/own.rhai:1:"]),
+    ] {
+        let ran = project(&server, &adapter).main("").exits(2);
+        words
+            .iter()
+            .for_each(|word| assert!(ran.err.contains(word), "no {word} for {adapter}:\n{}", ran.err));
+    }
+}
+
+#[test]
+fn check_finds_what_an_adapter_lacks() {
+    let server = ModelServer::start();
+    project(&server, TO).run("check").exits(2).says("`fn from_http(status, body)`");
+    project(&server, &format!("{TO}{FROM}")).run("check").exits(0);
+}
+
+#[test]
+fn an_edited_adapter_makes_records_stale() {
+    let server = ModelServer::start();
+    let project = project(&server, &format!("{TO}{FROM}"));
+    let script = r#"
+        let run = process([#{id: "a"}], #{checkpoint: "data/c.jsonl"}, |item| {
+            #{id: item.id, text: get_backend("assistant").complete("hi").content}
+        });
+        print(`stale ${run.stale}`);
+    "#;
+    project.write("scripts/main.rhai", script);
+    project.main("").exits(0).prints("stale 0");
+    project.write(
+        "adapters/own.rhai",
+        &format!("{TO}{}", FROM.replace("content:", "model: \"other\", content:")),
+    );
+    project.main("").exits(0).prints("stale 1");
+}
