@@ -6,6 +6,7 @@ mod check;
 mod claude;
 mod cli;
 mod docs;
+mod every_backend;
 mod golden;
 mod golden_rhai;
 mod layers;
