@@ -1,26 +1,29 @@
 //! A backend: a provider with its limits, its retries and its bill.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod open;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use super::adapter::{self, Functions};
-use super::claude::Claude;
 use super::failure::Failure;
-use super::limits::Limits;
-use super::provider::{HttpProvider, Provider};
+use super::limits::{Limits, Permit};
+use super::provider::{Attempt, Provider};
 use super::purse::{Bill, Purse, Unlimited};
 use super::retry::{Pause, Retry};
-use super::table::wire_of;
+use super::stats::{Counters, Stats, Waiting};
 use super::transport::Http;
-use super::wire::{Setup, Wire};
-use super::{Reply, Request, Secret};
+use super::{Reply, Request};
 use crate::base::cancel::Stop;
-use crate::base::config::kinds::{base_url, key_variable, kind_of, refused};
-use crate::base::config::{BackendConfig, Price, Timeouts};
+use crate::base::config::Price;
+use crate::base::config::kinds::refused;
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
+
+/// So many requests without a reply, one after the other, and a call that gives up: the backend is dead.
+const DEAD_AFTER: usize = 25;
 
 /// What makes two backends the same: of these, the version of a record is made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,23 +34,6 @@ pub struct Identity {
     pub model: String,
     /// Scheme, host and port of the server; empty where there is none.
     pub origin: String,
-}
-
-/// What a backend has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Stats {
-    /// Calls that brought a reply.
-    pub calls: u64,
-    /// Requests sent.
-    pub attempts: u64,
-    /// Requests on the wire at this moment.
-    pub in_flight: u64,
-    /// Tokens of prompts.
-    pub input_tokens: u64,
-    /// Tokens of replies.
-    pub output_tokens: u64,
-    /// Dollars, where the configuration gives a price.
-    pub usd: Option<f64>,
 }
 
 /// What all backends of a run share.
@@ -76,90 +62,14 @@ pub struct Backend {
     provider: Box<dyn Provider>,
     limits: Limits,
     retry: Retry,
+    /// The deadline of an attempt.
+    each: Duration,
     events: Arc<dyn Events>,
     purse: Arc<dyn Purse>,
-    stats: Mutex<Stats>,
+    counters: Counters,
 }
 
 impl Backend {
-    /// Opens a backend of a kind with a wire. `key` is the value of its [`key_variable`]. Sends nothing.
-    pub fn open(name: &str, config: &BackendConfig, key: Option<Secret>, shared: &Shared) -> Result<Backend> {
-        let wire = wire_of(&config.kind).ok_or_else(|| {
-            Error::new(Kind::Internal, format!("backend `{name}`: kind `{}` has no wire", config.kind))
-        })?;
-        Backend::on_wire(name, config, key, shared, wire)
-    }
-
-    /// Opens a backend whose wire is written as a script.
-    pub fn open_adapter(
-        name: &str,
-        config: &BackendConfig,
-        key: Option<Secret>,
-        functions: Functions,
-        shared: &Shared,
-    ) -> Result<Backend> {
-        let functions = Arc::new(functions);
-        let wire = |setup| adapter::wire(setup, functions.clone());
-        let mut backend = Backend::on_wire(name, config, key, shared, wire)?;
-        backend.identity.origin = format!("{} {}", backend.identity.origin, functions.origin);
-        Ok(backend)
-    }
-
-    /// Opens a backend that is a program of this machine; `variable` looks up the environment.
-    pub fn open_program(
-        name: &str,
-        config: &BackendConfig,
-        variable: &dyn Fn(&str) -> Option<String>,
-        shared: &Shared,
-    ) -> Result<Backend> {
-        let named = |error: Error| error.context(format!("backend `{name}`"));
-        let key = key_variable(config).and_then(variable).map(Secret::new);
-        let key = demand_key(name, config, key)?;
-        let provider = Claude::open(config, key, variable).map_err(named)?;
-        Ok(Backend::assemble(name, config, String::new(), Box::new(provider), shared))
-    }
-
-    fn on_wire(
-        name: &str,
-        config: &BackendConfig,
-        key: Option<Secret>,
-        shared: &Shared,
-        wire: impl FnOnce(Setup) -> Box<dyn Wire>,
-    ) -> Result<Backend> {
-        let key = demand_key(name, config, key)?;
-        let (provider, origin) = http_provider(wire, config, key, &shared.http)
-            .map_err(|error| error.context(format!("backend `{name}`")))?;
-        Ok(Backend::assemble(name, config, origin, Box::new(provider), shared))
-    }
-
-    /// Puts limits, retries and counters around any provider. `origin` is where it is: a server's, or empty.
-    pub fn assemble(
-        name: &str,
-        config: &BackendConfig,
-        origin: String,
-        provider: Box<dyn Provider>,
-        shared: &Shared,
-    ) -> Backend {
-        let model = config.model.clone().unwrap_or_default();
-        let usual = Retry::default();
-        let retry = Retry {
-            attempts: config.max_attempts.unwrap_or(usual.attempts),
-            max_wait: config.max_wait.map_or(usual.max_wait, Timeouts::duration),
-            ..usual
-        };
-        Backend {
-            name: name.into(),
-            identity: Identity { kind: config.kind.clone(), model, origin },
-            price: config.price,
-            provider,
-            limits: Limits::new(config),
-            retry,
-            events: shared.events.clone(),
-            purse: shared.purse.clone(),
-            stats: Mutex::new(Stats { usd: config.price.map(|_| 0.0), ..Stats::default() }),
-        }
-    }
-
     /// Changes the pauses between attempts: tests have no minutes.
     pub fn with_pauses(mut self, base: Duration, cap: Duration) -> Backend {
         self.retry = Retry { base, cap, ..self.retry };
@@ -176,9 +86,13 @@ impl Backend {
         &self.identity
     }
 
-    /// What it has done so far.
+    /// What it has done so far, and what it does now.
     pub fn stats(&self) -> Stats {
-        *lock(&self.stats)
+        let paused = self.limits.paused().map(|(until, reason)| {
+            let left = until.saturating_duration_since(Instant::now());
+            Waiting { until: SystemTime::now() + left, reason }
+        });
+        Stats { waiting: paused, concurrency: self.limits.concurrency(), ..self.counters.stats() }
     }
 
     /// What so many tokens cost, where the configuration gives a price.
@@ -191,18 +105,21 @@ impl Backend {
     /// nothing more and ends waits; a request on the wire goes on until the run aborts.
     pub async fn call(&self, request: &Request, stop: &Stop) -> Result<Reply> {
         self.check(request)?;
-        let mut attempts = self.retry.attempts();
+        let mut attempts = self.retry.attempts(self.each);
         loop {
-            let permit = self.limits.admit(request.estimated_tokens(), stop).await?;
+            let permit = self.limits.admit(self.counters.guess(request), stop).await?;
             let attempt = attempts.begin();
-            let result = self.attempt(request, stop).await?;
-            drop(permit);
-            let failure = match result {
+            let sent = Instant::now();
+            let failure = match self.attempt(request, &permit, stop).await? {
                 Ok(reply) => return Ok(Reply { attempts: attempt, ..reply }),
                 Err(failure) => self.named(failure),
             };
+            drop(permit);
+            let in_a_row = self.counters.failed();
             let reason = failure.error.clone();
-            self.wait(attempts.after(failure)?, &reason, stop).await?;
+            let pause =
+                attempts.after(failure, sent.elapsed()).map_err(|error| self.given_up(error, in_a_row))?;
+            self.wait(pause, sent, &reason, stop).await?;
         }
     }
 
@@ -219,18 +136,31 @@ impl Backend {
         }
     }
 
-    /// One request on the wire; the outer error is that of a cap, or of a run that aborts.
-    async fn attempt(&self, request: &Request, stop: &Stop) -> Result<Result<Reply, Failure>> {
+    /// One request on the wire; the outer error is that of a cap, or of a run that stops.
+    async fn attempt(
+        &self,
+        request: &Request,
+        permit: &Permit<'_>,
+        stop: &Stop,
+    ) -> Result<Result<Reply, Failure>> {
         let reserved = self.purse.reserve(request, self.price).await?;
-        let _on_the_wire = OnTheWire::enter(&self.stats);
-        let result = tokio::select! {
+        if let Err(stopped) = self.limits.until_open(stop).await {
+            reserved.settle(Bill::Nothing);
+            return Err(stopped);
+        }
+        let on_the_wire = self.counters.send();
+        let Attempt { result, rates } = tokio::select! {
             biased;
             () = stop.abort.cancelled() => return Err(stop.error()),
-            result = self.provider.send(request) => result,
+            attempt = self.provider.send(request) => attempt,
         };
+        drop(on_the_wire);
         reserved.settle(self.bill(&result));
-        if let Ok(reply) = &result {
-            self.count(request, reply);
+        self.limits.learn(&rates, self.counters.stats().in_flight);
+        match &result {
+            Ok(reply) => self.count(request, reply, permit),
+            Err(failure) if failure.error.kind() == Kind::RateLimit => self.limits.rate_limited(permit),
+            Err(_) => {}
         }
         Ok(result)
     }
@@ -249,28 +179,30 @@ impl Backend {
         self.cost(reply.usage.input_tokens, reply.usage.output_tokens).or(reply.cost)
     }
 
-    fn count(&self, request: &Request, reply: &Reply) {
-        let used = reply.usage;
-        if used.total() > 0 {
-            self.limits.settle(request.estimated_tokens(), used.total());
+    fn count(&self, request: &Request, reply: &Reply, permit: &Permit<'_>) {
+        if reply.usage.total() > 0 {
+            self.limits.settle(permit, reply.usage.total());
         }
-        let cost = self.charged(reply);
-        let mut stats = lock(&self.stats);
-        stats.calls += 1;
-        stats.input_tokens += used.input_tokens;
-        stats.output_tokens += used.output_tokens;
-        stats.usd = cost.map(|cost| stats.usd.unwrap_or(0.0) + cost).or(stats.usd);
+        self.limits.succeeded();
+        self.counters.replied(request, reply, self.charged(reply));
     }
 
-    async fn wait(&self, pause: Pause, reason: &Error, stop: &Stop) -> Result<()> {
-        let (Pause::Own(wait) | Pause::Everybody(wait)) = pause;
-        let reason = reason.message().to_string();
-        self.events.emit(Event::Waiting { backend: self.name.clone(), reason, wait });
-        if pause == Pause::Everybody(wait) {
-            // The next attempt is admitted when the pause has ended.
-            self.limits.pause(wait);
-            return Ok(());
-        }
+    async fn wait(&self, pause: Pause, sent: Instant, reason: &Error, stop: &Stop) -> Result<()> {
+        let told = |wait| {
+            let (backend, reason) = (self.name.clone(), reason.message().to_string());
+            self.events.emit(Event::Waiting { backend, reason, wait });
+        };
+        let wait = match pause {
+            Pause::Everybody(wait, named) => {
+                // The next attempt is admitted when the pause has ended.
+                if self.limits.pause(wait, named, sent, reason.message()) {
+                    told(wait);
+                }
+                return Ok(());
+            }
+            Pause::Own(wait) => wait,
+        };
+        told(wait);
         tokio::select! {
             biased;
             () = stop.drain.cancelled() => Err(stop.error()),
@@ -278,61 +210,21 @@ impl Backend {
         }
     }
 
+    /// The error of a call, or of the whole backend: when nothing has gone well for long, each of the items
+    /// to come would fail after all of its attempts, too.
+    fn given_up(&self, error: Error, in_a_row: usize) -> Error {
+        let server = matches!(error.kind(), Kind::Connection | Kind::Timeout | Kind::Server);
+        if !server || in_a_row < DEAD_AFTER {
+            return error;
+        }
+        let message = format!("{} (the last {in_a_row} requests failed)", error.message());
+        Error::new(Kind::DeadBackend, message)
+            .or_hint(error.get_hint().map(str::to_string))
+            .or_hint(Some("run the same command again when the server is well".into()))
+    }
+
     /// Says which backend failed.
     fn named(&self, failure: Failure) -> Failure {
         Failure { error: failure.error.context(format!("backend `{}`", self.name)), ..failure }
     }
-}
-
-fn lock(stats: &Mutex<Stats>) -> MutexGuard<'_, Stats> {
-    stats.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Counts a request as on the wire while it lives, however it ends.
-struct OnTheWire<'a>(&'a Mutex<Stats>);
-
-impl<'a> OnTheWire<'a> {
-    fn enter(stats: &'a Mutex<Stats>) -> OnTheWire<'a> {
-        let mut counts = lock(stats);
-        counts.attempts += 1;
-        counts.in_flight += 1;
-        drop(counts);
-        OnTheWire(stats)
-    }
-}
-
-impl Drop for OnTheWire<'_> {
-    fn drop(&mut self) {
-        lock(self.0).in_flight -= 1;
-    }
-}
-
-/// The key, where one is needed.
-fn demand_key(name: &str, config: &BackendConfig, key: Option<Secret>) -> Result<Option<Secret>> {
-    let Some(variable) = key_variable(config) else { return Ok(None) };
-    match key.filter(|key| !key.is_empty()) {
-        Some(key) => Ok(Some(key)),
-        None => Err(Error::new(Kind::Config, format!("backend `{name}` needs a key: {variable} is not set"))
-            .hint(format!(
-                "set {variable} in the environment or in a .env file at the project's root; \
-                 for a server without keys write `api_key_env: null` in config/fthost.yaml"
-            ))),
-    }
-}
-
-fn http_provider(
-    wire: impl FnOnce(Setup) -> Box<dyn Wire>,
-    config: &BackendConfig,
-    key: Option<Secret>,
-    http: &Http,
-) -> Result<(HttpProvider, String)> {
-    let address = base_url(config).unwrap_or_default();
-    let channel = http.channel(config, address)?;
-    let origin = channel.origin().to_string();
-    let setup = Setup {
-        config: Arc::new(config.clone()),
-        key_env: key_variable(config).map(str::to_string),
-        own_server: kind_of(&config.kind).is_some_and(|kind| kind.base_url == Some(address)),
-    };
-    Ok((HttpProvider::new(wire(setup), channel, key)?, origin))
 }

@@ -11,7 +11,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::child::{Program, Said};
 use super::claude_says;
 use super::failure::Failure;
-use super::provider::{Boxed, Provider};
+use super::provider::{Attempt, Boxed, Provider};
 use super::wire::{count, system_text};
 use super::{Message, Outcome, Reply, Request, Secret, Usage};
 use crate::base::config::{BackendConfig, Structured, Timeouts};
@@ -161,16 +161,8 @@ impl Claude {
 }
 
 impl Provider for Claude {
-    fn send<'a>(&'a self, request: &'a Request) -> Boxed<'a, Result<Reply, Failure>> {
-        Box::pin(async move {
-            let result = self.ask(request).await;
-            match &self.key {
-                Some(key) => {
-                    result.map(|reply| key.redact_reply(reply)).map_err(|fault| key.redact_failure(fault))
-                }
-                None => result,
-            }
-        })
+    fn send<'a>(&'a self, request: &'a Request) -> Boxed<'a, Attempt> {
+        Box::pin(async move { Secret::redact_result(self.key.as_ref(), self.ask(request).await).into() })
     }
 }
 

@@ -24,14 +24,16 @@ pub mod request;
 pub mod retry;
 pub mod schema;
 pub mod secret;
+pub mod stats;
 pub mod table;
 pub mod transport;
 mod unique;
 pub mod wire;
 
-pub use backend::{Backend, Identity, Shared, Stats};
+pub use backend::{Backend, Identity, Shared};
 pub use outcome::{Outcome, Reply, Usage};
 pub use request::{Message, Params, Request};
 pub use schema::Schema;
 pub use secret::Secret;
+pub use stats::{Stats, Waiting};
 pub use transport::Http;

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use super::failure::Failure;
-use super::wire::Wire;
+use super::limits::Rates;
+use super::wire::{Answer, Wire};
 use super::{Reply, Request, Secret, transport::Channel};
 use crate::base::Result;
 
@@ -14,7 +16,21 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Something that answers requests. Retries, limits and cancellation are around it, not in it.
 pub trait Provider: Send + Sync {
     /// One attempt.
-    fn send<'a>(&'a self, request: &'a Request) -> Boxed<'a, Result<Reply, Failure>>;
+    fn send<'a>(&'a self, request: &'a Request) -> Boxed<'a, Attempt>;
+}
+
+/// What came of one attempt.
+pub struct Attempt {
+    /// The reply.
+    pub result: Result<Reply, Failure>,
+    /// What the server says is left of its limits.
+    pub rates: Rates,
+}
+
+impl From<Result<Reply, Failure>> for Attempt {
+    fn from(result: Result<Reply, Failure>) -> Attempt {
+        Attempt { result, rates: Rates::default() }
+    }
 }
 
 /// A provider on HTTP: a wire's words over a channel to one origin.
@@ -37,27 +53,31 @@ impl HttpProvider {
         Ok(HttpProvider { wire, channel, key })
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Reply, Failure> {
+    async fn ask(&self, request: &Request) -> Result<Answer, Failure> {
         let post = self.wire.encode(request)?;
         let answer = self.channel.post(&post).await?;
-        let answer = match &self.key {
+        Ok(match &self.key {
             Some(key) => key.redact_answer(answer),
             None => answer,
-        };
-        self.wire.decode(&answer, request)?.finished()
+        })
+    }
+
+    fn read(&self, answer: &Answer, request: &Request) -> Result<Reply, Failure> {
+        self.wire.decode(answer, request)?.finished()
     }
 }
 
 impl Provider for HttpProvider {
-    fn send<'a>(&'a self, request: &'a Request) -> Boxed<'a, Result<Reply, Failure>> {
+    fn send<'a>(&'a self, request: &'a Request) -> Boxed<'a, Attempt> {
         Box::pin(async move {
-            let result = self.attempt(request).await;
-            match &self.key {
-                Some(key) => {
-                    result.map(|reply| key.redact_reply(reply)).map_err(|fault| key.redact_failure(fault))
+            let (result, rates) = match self.ask(request).await {
+                Ok(answer) => {
+                    let rates = Rates::of(|name| answer.header(name), SystemTime::now());
+                    (self.read(&answer, request), rates)
                 }
-                None => result,
-            }
+                Err(failure) => (Err(failure), Rates::default()),
+            };
+            Attempt { result: Secret::redact_result(self.key.as_ref(), result), rates }
         })
     }
 }

@@ -49,25 +49,11 @@ impl Request {
         Request { messages: vec![Message::user(prompt)], ..Request::default() }
     }
 
-    /// Tokens that the call may use, guessed high enough for pacing: four bytes a token, and the
-    /// reply's limit.
-    pub fn estimated_tokens(&self) -> u64 {
+    /// The length of all that the model reads.
+    pub fn bytes(&self) -> usize {
         let texts = self.messages.iter().map(|m| m.content.len()).sum::<usize>();
         let system = self.system.as_ref().map_or(0, String::len);
-        let schema = self.schema.as_ref().map_or(0, |schema| schema.value().to_string().len());
-        ((texts + system + schema) / 4) as u64 + self.params.max_tokens.map_or(0, u64::from)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_estimate_counts_prompt_and_reply() {
-        let mut request = Request::of("x".repeat(400));
-        request.system = Some("y".repeat(40));
-        request.params.max_tokens = Some(50);
-        assert_eq!(request.estimated_tokens(), 160);
+        let schema = self.schema.as_ref().map_or(0, |schema| schema.bytes());
+        texts + system + schema
     }
 }

@@ -18,6 +18,7 @@ const LONGEST: usize = 300;
 
 /// A schema, ready to validate.
 pub struct Schema {
+    bytes: usize,
     name: String,
     value: Value,
     /// With local references replaced, unless they go in circles.
@@ -40,7 +41,14 @@ impl Schema {
         let validator =
             jsonschema::validator_for(&value).map_err(|error| wrong(shorten(&error.to_string())))?;
         let inlined = dialect::inline(&value);
-        Ok(Schema { name: safe_name(name), value, inlined, adapted: Default::default(), validator })
+        Ok(Schema {
+            bytes: value.to_string().len(),
+            name: safe_name(name),
+            value,
+            inlined,
+            adapted: Default::default(),
+            validator,
+        })
     }
 
     /// Its name, as servers take it.
@@ -58,6 +66,11 @@ impl Schema {
     pub fn adapted(&self, dialect: Dialect) -> Option<&Value> {
         let made = self.adapted[dialect as usize].get_or_init(|| dialect.adapt(self.inlined.as_ref()?));
         made.as_ref()
+    }
+
+    /// The length of its text.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether replies are objects.

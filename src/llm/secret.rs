@@ -58,6 +58,19 @@ impl Secret {
         error.map_texts(|text| self.redact(text))
     }
 
+    /// What came of an attempt, without its key, if it has one.
+    pub(super) fn redact_result(
+        key: Option<&Secret>,
+        result: Result<Reply, Failure>,
+    ) -> Result<Reply, Failure> {
+        match key {
+            Some(key) => {
+                result.map(|reply| key.redact_reply(reply)).map_err(|fault| key.redact_failure(fault))
+            }
+            None => result,
+        }
+    }
+
     /// What a server sent, before it is read: an error repeats only the beginning of a long text, which
     /// must not end within a key.
     pub(super) fn redact_answer(&self, mut answer: Answer) -> Answer {
