@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod clock;
 mod docs;
 mod eval;
 mod exit;
@@ -14,6 +15,7 @@ mod run;
 mod signals;
 mod summary;
 mod traffic;
+mod waits;
 
 use std::process::ExitCode;
 
