@@ -8,6 +8,7 @@ mod eval;
 mod exit;
 mod init;
 mod json;
+mod live;
 mod output;
 mod progress;
 mod project;

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod check;
+mod check_live;
 mod claude;
 mod cli;
 mod docs;
