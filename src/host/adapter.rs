@@ -32,11 +32,11 @@ pub fn open(engine: &Arc<ScriptEngine>, root: &Ctx, config: &BackendConfig) -> R
         origin: script.origin(),
         file,
         to_http: Box::new(move |request, model| {
-            plain(asker.call("to_http", vec![shown(request, model)], &asked_in))
+            plain(&asker, "to_http", vec![shown(request, model)], &asked_in)
         }),
         from_http: Box::new(move |status, body| {
             let arguments = vec![Dynamic::from(i64::from(status)), values::from_json(&body)];
-            plain(script.call("from_http", arguments, &ctx))
+            plain(&script, "from_http", arguments, &ctx)
         }),
     })
 }
@@ -49,6 +49,8 @@ fn shown(request: &Request, model: &str) -> Dynamic {
     Dynamic::from_map(map)
 }
 
-fn plain(value: Result<Dynamic>) -> Result<Value> {
-    values::to_json(&value?)
+/// Calls a function, for what can be sent of its value.
+fn plain(script: &Script, function: &str, arguments: Vec<Dynamic>, ctx: &Ctx) -> Result<Value> {
+    let value = script.call(function, arguments, ctx)?;
+    values::to_json(&value).map_err(|error| script.blame(function, error))
 }

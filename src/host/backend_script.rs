@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 use serde_json::json;
 
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Place, Result};
 use crate::llm::Request;
 use crate::script::library::Unit;
 use crate::script::{Ctx, ScriptEngine, values};
@@ -56,7 +56,17 @@ impl Script {
 
     /// Calls one of its functions.
     pub fn call(&self, function: &str, arguments: Vec<Dynamic>, ctx: &Ctx) -> Result<Dynamic> {
-        self.engine.call(&self.unit, function, arguments, ctx)
+        self.engine.call(&self.unit, function, arguments, ctx).map_err(|error| self.blame(function, error))
+    }
+
+    /// Gives an error without a place that of a function: its caller is not to blame.
+    pub fn blame(&self, function: &str, error: Error) -> Error {
+        let source = &self.unit.source;
+        let defines = |line: &str| line.trim_start().starts_with(&format!("fn {function}("));
+        match source.lines().position(defines) {
+            Some(line) => error.at(Place::new(&self.unit.path, source, line + 1, 0)),
+            None => error,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::classify;
 use super::failure::{Again, Failure};
+use super::purse::Bill;
 use super::wire::{Answer, Post, Setup, Wire};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::config::Timeouts;
@@ -55,21 +56,23 @@ impl Wire for Adapter {
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
         let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| answer.body.clone().into());
-        let shaped = aside(|| (self.functions.from_http)(answer.status, body))?;
+        // It was served, and perhaps paid for, whatever the script makes of it.
+        let paid = |error: Error| Failure { bill: Bill::Unknown, ..error.into() };
+        let shaped = aside(|| (self.functions.from_http)(answer.status, body)).map_err(paid)?;
         match shaped {
-            Value::Null if answer.status == 200 => {
+            Value::Null if (200..300).contains(&answer.status) => {
                 let error = self.wrong("from_http", "it returned () for a success");
-                Err(error.hint("return #{content: \"...\", usage: #{...}, outcome: \"ok\"}").into())
+                Err(paid(error.hint("return #{content: \"...\", usage: #{...}, outcome: \"ok\"}")))
             }
             Value::Null => Err(classify::failure(answer, &self.setup.remedy())),
             Value::Object(map) if map.contains_key("error") => Err(self.failure(map, answer)),
-            other => self.reply(other),
+            other => self.reply(other).map_err(paid),
         }
     }
 }
 
 impl Adapter {
-    fn reply(&self, shaped: Value) -> Result<Reply, Failure> {
+    fn reply(&self, shaped: Value) -> Result<Reply> {
         let got: Got =
             self.read("from_http", "#{content: \"...\", usage: #{...}, outcome: \"ok\"}", shaped)?;
         Ok(Reply {
@@ -77,7 +80,7 @@ impl Adapter {
             content: got.content,
             reasoning: got.reasoning.filter(|text| !text.is_empty()),
             model: got.model.unwrap_or_else(|| self.setup.model().into()),
-            usage: got.usage,
+            usage: sane(got.usage),
             finish_reason: got.finish_reason,
             cost: None,
             attempts: 1,
@@ -91,7 +94,11 @@ impl Adapter {
             Ok(told) => told,
             Err(error) => return error.into(),
         };
-        let usual = classify::failure(answer, &self.setup.remedy());
+        let usual = match answer.status {
+            // The server means no error by it, the script does.
+            200..=299 => Failure::passing(Kind::Server, ""),
+            _ => classify::failure(answer, &self.setup.remedy()),
+        };
         let kind = match told.kind.as_deref().map(Kind::from_name) {
             None => usual.error.kind(),
             Some(Some(kind)) if KINDS.contains(&kind) => kind,
@@ -123,6 +130,17 @@ impl Adapter {
 
     fn wrong(&self, function: &str, what: &str) -> Error {
         Error::new(Kind::Script, format!("`{function}` of {}: {what}", self.functions.file))
+    }
+}
+
+/// Absurd numbers must not overflow a sum.
+fn sane(usage: Usage) -> Usage {
+    let most = |n: u64| n.min(u64::from(u32::MAX));
+    Usage {
+        input_tokens: most(usage.input_tokens),
+        output_tokens: most(usage.output_tokens),
+        cached_tokens: most(usage.cached_tokens),
+        reasoning_tokens: most(usage.reasoning_tokens),
     }
 }
 
@@ -168,4 +186,33 @@ struct Told {
 /// Scripts take their time: the other requests of this thread go on elsewhere meanwhile.
 fn aside<T>(call: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::tests::{answer, setup};
+    use super::*;
+    use serde_json::json;
+
+    fn read(status: u16, shaped: Result<Value>) -> Failure {
+        let functions = Functions {
+            file: "f".into(),
+            origin: String::new(),
+            to_http: Box::new(|_, _| Ok(Value::Null)),
+            from_http: Box::new(move |_, _| shaped.clone()),
+        };
+        let wire = wire(setup("adapter", "file: f, base_url: \"http://x\""), Arc::new(functions));
+        wire.decode(&answer(status, "{}"), &Request::of("x")).unwrap_err()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_served_may_cost_whatever_the_script_makes_of_it() {
+        for shaped in
+            [Err(Error::new(Kind::Script, "boom")), Ok(json!(7)), Ok(Value::Null), Ok(json!({"error": "x"}))]
+        {
+            assert_eq!(read(200, shaped.clone()).bill, Bill::Unknown, "{shaped:?}");
+        }
+        assert_eq!(read(500, Ok(json!({"error": "x"}))).bill, Bill::Nothing);
+        assert_eq!(read(500, Ok(Value::Null)).bill, Bill::Nothing);
+    }
 }

@@ -14,7 +14,7 @@ use super::wire::{Answer, Post};
 use crate::base::config::{BackendConfig, Timeouts};
 use crate::base::{Error, Kind, Result};
 
-/// The largest answer that is read.
+/// The largest request that is sent, and the largest answer that is read.
 pub(super) const LARGEST: usize = 16 << 20;
 
 /// The connections of a run. Cloning gives another handle on the same ones.
@@ -107,13 +107,20 @@ impl Channel {
     /// Sends, and reads the whole answer, within the deadlines.
     pub(super) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
         let url = self.url(&post.path)?;
+        let body = post.body.to_string();
+        if body.len() > LARGEST {
+            let message = format!("the request is {} MiB large, and may be 16 MiB", body.len() >> 20);
+            return Err(Failure::fatal(Kind::Limit, message)
+                .hint("send less: no model reads as much")
+                .free());
+        }
         within(self.times.total, "the whole answer", async {
             let request = self
                 .client
                 .post(url)
                 .headers(self.headers.clone())
                 .header("content-type", "application/json")
-                .body(post.body.to_string());
+                .body(body);
             let sent = async { request.send().await.map_err(|error| self.broken(&error)) };
             let response = within(self.times.first_byte, "the answer to begin", sent).await?;
             let status = response.status().as_u16();

@@ -179,9 +179,9 @@ pub fn json_schema_format(schema: &Schema) -> Value {
     }
 }
 
-/// A number of the answer's usage.
+/// A number of the answer's usage. An absurd one must not overflow a sum.
 pub fn count(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
+    value.as_u64().unwrap_or(0).min(u64::from(u32::MAX))
 }
 
 #[cfg(test)]

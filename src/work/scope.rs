@@ -26,9 +26,11 @@ impl Scope {
         Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline, no_calls: None }
     }
 
-    /// The same, in no more time than the item `outer` has left, when it runs inside of one.
+    /// The same, inside of an outer scope: in no more time than that has left, and without calls where those
+    /// are not allowed.
     pub fn within(mut self, outer: &Scope) -> Scope {
         self.deadline = self.deadline.into_iter().chain(outer.deadline).min();
+        self.no_calls = self.no_calls.or(outer.no_calls);
         self
     }
 
@@ -65,4 +67,19 @@ impl Scope {
 pub fn out_of_time() -> Error {
     Error::new(Kind::Limit, "this item took longer than it may")
         .hint("raise limits.item_minutes in config/fthost.yaml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_inside_of_another_gets_around_nothing() {
+        let soon = Instant::now();
+        let outer = Scope { deadline: Some(soon), ..Scope::default() }.without_calls("not here");
+        let inner = Scope::item(&"job".into(), "a", None).within(&outer);
+        assert_eq!(inner.deadline, Some(soon));
+        assert_eq!(inner.check_calls().unwrap_err().message(), "not here");
+        assert!(Scope::item(&"job".into(), "a", None).within(&Scope::default()).check_calls().is_ok());
+    }
 }

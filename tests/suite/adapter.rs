@@ -136,3 +136,115 @@ fn an_edited_adapter_makes_records_stale() {
     );
     project.main("").exits(0).prints("stale 1");
 }
+
+#[test]
+fn a_function_that_never_ends_is_ended() {
+    let server = ModelServer::start();
+    for adapter in [
+        format!("fn to_http(request) {{ loop {{ }} }}\n{FROM}"),
+        format!("{TO}fn from_http(status, body) {{ while true {{ body = 1; }} }}"),
+        format!("fn to_http(request) {{ to_http(request) }}\n{FROM}"),
+    ] {
+        let project = project(&server, &adapter);
+        let config = project.read("config/fthost.yaml");
+        project.write("config/fthost.yaml", &format!("{config}limits: {{operations: 100000}}\n"));
+        let ran = project.main("").exits(2).says("adapters/own.rhai:");
+        assert!(
+            ran.err.contains("limits.operations") || ran.err.contains("limits.call_levels"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn garbage_is_told_as_the_script_s_mistake() {
+    let server = ModelServer::start();
+    for to in [
+        "throw \"boom\"",
+        "42",
+        "()",
+        "#{path: 1, body: #{}}",
+        "#{path: \"/x\"}",
+        "#{path: \"/x\", body: [1]}",
+        "#{path: \"/x\", body: #{f: |x| x}}",
+        "#{path: \"/x\", body: #{}, headers: #{}}",
+    ] {
+        let ran = project(&server, &format!("fn to_http(request) {{ {to} }}\n{FROM}")).main("");
+        assert!(ran.code == 2 && ran.err.contains("adapters/own.rhai"), "{to}: {ran:?}");
+    }
+    assert!(server.requests().is_empty());
+    for from in [
+        "throw \"boom\"",
+        "42",
+        "[1, 2]",
+        "#{content: 5}",
+        "#{content: \"x\", usage: #{input_tokens: -1}}",
+        "#{content: \"x\", outcome: \"fine\"}",
+        "#{error: 1}",
+        "if status == 200 { return; }",
+    ] {
+        let ran = project(&server, &format!("{TO}fn from_http(status, body) {{ {from} }}")).main("");
+        assert!(ran.code == 2 && ran.err.contains("adapters/own.rhai"), "{from}: {ran:?}");
+    }
+}
+
+#[test]
+fn numbers_beyond_reason_do_no_harm() {
+    let server = ModelServer::start();
+    let from = "fn from_http(status, body) {
+        let most = 9223372036854775807;
+        #{content: \"x\", usage: #{input_tokens: most, output_tokens: most, cached_tokens: most}}
+    }";
+    let many = project(&server, &format!("{TO}{from}"));
+    many.edit("config/fthost.yaml", "file:", "tpm: 1000000000000, price: {input: 1, output: 1}, file:");
+    many.write("scripts/main.rhai", &format!("{ASK}\n{ASK}\n{ASK}"));
+    many.main("").exits(0);
+    let wait =
+        format!("{TO}fn from_http(status, body) {{ #{{error: \"x\", kind: \"rate_limit\", wait: 1e300}} }}");
+    project(&server, &wait).main("").exits(2).says("asks to wait");
+}
+
+#[test]
+fn a_request_of_a_hundred_megabytes_is_not_sent() {
+    let server = ModelServer::start();
+    for (parts, words) in [(10, "a string has grown too large"), (5, "the request is 47 MiB large")] {
+        let to = format!(
+            "fn to_http(request) {{
+                let part = \"\";
+                part.pad(10000000, \"x\");
+                let parts = [];
+                for i in 0..{parts} {{ parts.push(part); }}
+                #{{path: \"/api/chat\", body: #{{parts: parts}}}}
+            }}"
+        );
+        project(&server, &format!("{to}\n{FROM}")).main("").exits(2).says(words);
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn no_way_leads_from_an_adapter_to_a_model() {
+    let server = ModelServer::start();
+    for way in [
+        "process([#{id: \"a\"}], #{}, |item| #{id: \"a\", text: get_backend(\"assistant\").complete(\"hi\").content});",
+        "parallel_map([1], |item| get_backend(\"assistant\").complete(\"hi\").content);",
+    ] {
+        let adapter =
+            format!("fn to_http(request) {{ {way} #{{path: \"/api/chat\", body: #{{}}}} }}\n{FROM}");
+        let ran = project(&server, &adapter).main("");
+        assert!(ran.code != 0 && ran.err.contains("may not ask a model"), "{way}: {ran:?}");
+        assert!(server.requests().iter().all(|request| request.body == serde_json::json!({})), "{way}");
+    }
+}
+
+#[test]
+fn an_error_inside_of_a_success_may_pass() {
+    let server = ModelServer::start();
+    let from = "fn from_http(status, body) { #{error: \"the model is loading\"} }";
+    let project = project(&server, &format!("{TO}{from}"));
+    project.edit("config/fthost.yaml", "max_attempts: 1", "max_attempts: 2");
+    project.main("").exits(2).says("the model is loading (200)");
+    assert_eq!(server.requests().len(), 2);
+}
