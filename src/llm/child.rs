@@ -2,7 +2,7 @@
 //! reach it, and killed with all its children when nobody waits for it any more.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -13,7 +13,8 @@ use super::failure::Failure;
 use super::transport::LARGEST;
 use crate::base::Kind;
 
-/// How long output that is still on its way is waited for once the program has ended.
+/// How long output that is still on its way is waited for once the program has ended, and the program's end
+/// once its output has.
 const REST: Duration = Duration::from_secs(1);
 
 /// A program to run.
@@ -58,12 +59,27 @@ impl Program {
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         command.current_dir(directory).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| {
-            let message = format!("cannot start {}: {error}", self.name());
-            Failure::fatal(Kind::DeadBackend, message)
-                .hint("`command` of the backend in config/fthost.yaml names the program")
-                .free()
-        })
+        command.spawn().map_err(|error| self.not_started(&error))
+    }
+
+    /// A program that is not there or may not be run is no backend; a machine that is full may have room later.
+    fn not_started(&self, error: &std::io::Error) -> Failure {
+        use std::io::ErrorKind::{InvalidInput, NotFound, PermissionDenied};
+        let text = error.to_string();
+        let why = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+        let message = format!("cannot start {}: {why}", self.name());
+        let failure = match error.kind() {
+            NotFound | PermissionDenied | InvalidInput => Failure::fatal(Kind::DeadBackend, message),
+            _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
+                Failure::fatal(Kind::DeadBackend, message)
+            }
+            _ => {
+                return Failure::passing(Kind::Server, message)
+                    .hint("lower `concurrency` of the backend")
+                    .free();
+            }
+        };
+        failure.hint("`command` of the backend in config/fthost.yaml names the program").free()
     }
 
     /// Writes and reads at the same time: a full pipe on one side must not stop the other.
@@ -96,7 +112,11 @@ impl Program {
                     }
                     status
                 }
-                None => child.wait().await,
+                // It has said all: one that lingers is killed, and what it said counts.
+                None => match tokio::time::timeout(REST, child.wait()).await {
+                    Ok(status) => status,
+                    Err(_) => Ok(ExitStatus::default()),
+                },
             }
         };
         let status = status.map_err(|error| {

@@ -2,7 +2,8 @@
 //! CLI's own login, unless the configuration names a key.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use super::failure::Failure;
 use super::provider::{Attempt, Boxed, Provider};
 use super::wire::{count, system_text};
 use super::{Message, Outcome, Reply, Request, Secret, Usage};
+use crate::base::config::kinds::key_variable;
 use crate::base::config::{BackendConfig, Structured, Timeouts};
 use crate::base::{Error, Kind, Result};
 
@@ -45,11 +47,15 @@ const ENVIRONMENT: &[&str] = &[
     "NODE_EXTRA_CA_CERTS",
 ];
 
-/// The variable under which the program looks for a key.
+/// The variable under which the program looks for a key, and those under which it looks for other sorts of them.
 const KEY: &str = "ANTHROPIC_API_KEY";
+const TOKENS: &[&str] = &["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
 /// The variable by which the program limits a reply.
 const MAX_TOKENS: &str = "CLAUDE_CODE_MAX_OUTPUT_TOKENS";
+
+/// The longest schema that is handed over as an argument: the system takes none of 128 KiB.
+const LONGEST_SCHEMA: usize = 100_000;
 
 /// Turns that a reply may take: one; a structured one is handed over in a second, and corrected in a third.
 const TURNS: (&str, &str) = ("1", "3");
@@ -73,7 +79,8 @@ impl Claude {
     ) -> Result<Claude> {
         let set = |name: &&str| Some((name.to_string(), variable(name)?));
         let mut environment: Vec<_> = ENVIRONMENT.iter().filter_map(set).collect();
-        environment.extend(key.iter().map(|key| (KEY.to_string(), key.expose().to_string())));
+        let named = key_variable(config).filter(|name| TOKENS.contains(name)).unwrap_or(KEY);
+        environment.extend(key.iter().map(|key| (named.to_string(), key.expose().to_string())));
         Ok(Claude {
             program: find(config.command.as_deref().unwrap_or(COMMAND), variable("PATH"))?,
             model: config.model.clone(),
@@ -85,15 +92,22 @@ impl Claude {
     }
 
     async fn ask(&self, request: &Request) -> Result<Reply, Failure> {
-        let room = Room::new(request, self.structured)?;
+        let room = Room::new(request, self.structured(request))?;
         let program = Program {
             path: self.program.clone(),
             arguments: self.arguments(request, &room),
             environment: self.environment_of(request),
-            input: conversation(&request.messages),
+            input: conversation(&request.messages)?,
         };
         let said = program.run(room.directory.path(), self.deadline).await?;
         self.reply(&said, request)?.finished()
+    }
+
+    /// How this request's schema is told.
+    fn structured(&self, request: &Request) -> Option<Structured> {
+        let schema = request.schema.as_ref()?;
+        let long = schema.bytes() > LONGEST_SCHEMA && self.structured == Structured::JsonSchema;
+        Some(if long { Structured::Prompt } else { self.structured })
     }
 
     /// Nothing of the prompt stands here, where every user of the machine can read it.
@@ -108,7 +122,8 @@ impl Claude {
         if let Some(model) = &self.model {
             add("--model", model.clone());
         }
-        if let Some(schema) = request.schema.as_ref().filter(|_| self.structured == Structured::JsonSchema) {
+        let told = self.structured(request) == Some(Structured::JsonSchema);
+        if let Some(schema) = request.schema.as_ref().filter(|_| told) {
             add("--json-schema", schema.value().to_string());
         }
         if let Some(system) = &room.system {
@@ -174,9 +189,8 @@ struct Room {
 }
 
 impl Room {
-    fn new(request: &Request, structured: Structured) -> Result<Room> {
+    fn new(request: &Request, mode: Option<Structured>) -> Result<Room> {
         let failed = |e: std::io::Error| Error::io(Kind::Disk, "write", "a temporary file", &e);
-        let mode = request.schema.as_ref().map(|_| structured);
         let told = request.messages.iter().filter(|message| message.role == "system");
         let texts: Vec<String> = system_text(request, mode)
             .into_iter()
@@ -193,19 +207,29 @@ impl Room {
 }
 
 /// What the program reads: the message, if it is one; else the conversation with its speakers, and what
-/// is wanted.
-fn conversation(messages: &[Message]) -> String {
+/// is wanted. So is a message that the program would take for a command of its own.
+fn conversation(messages: &[Message]) -> Result<String> {
     let turns: Vec<&Message> = messages.iter().filter(|message| message.role != "system").collect();
-    if let [message] = turns.as_slice() {
-        return message.content.clone();
+    if turns.iter().all(|message| message.content.trim().is_empty()) {
+        return Err(Error::new(Kind::Argument, "the prompt is empty")
+            .hint("this provider answers a user: give what is asked the role `user`"));
+    }
+    match turns.as_slice() {
+        [message] if !message.content.trim_start().starts_with('/') => return Ok(message.content.clone()),
+        _ => {}
     }
     let turn = |message: &&Message| format!("[{}]\n{}\n\n", message.role, message.content);
     let all: String = turns.iter().map(turn).collect();
-    format!("{all}Write the next message of [assistant], without its name and with nothing else.\n")
+    Ok(format!("{all}Write the next message of [assistant], without its name and with nothing else.\n"))
 }
 
-/// The result among what was printed: the object itself, or the last of a list of events.
+/// The result among what was printed, whatever stands before it.
 fn result_of(output: &str) -> Option<Value> {
+    result_in(output).or_else(|| output.lines().rev().find_map(result_in))
+}
+
+/// The object itself, or the last of a list of events.
+fn result_in(output: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(output.trim()).ok()?;
     let is_result = |value: &&Value| value["type"] == "result" || value.get("result").is_some();
     match &value {
@@ -230,10 +254,20 @@ fn find(command: &str, path: Option<String>) -> Result<PathBuf> {
     let named = PathBuf::from(command);
     let places: Vec<PathBuf> = match command.contains('/') {
         true => vec![std::path::absolute(&named).unwrap_or(named)],
-        false => path.unwrap_or_default().split(':').map(|dir| PathBuf::from(dir).join(command)).collect(),
+        false => path.unwrap_or_default().split(':').filter_map(|dir| in_directory(dir, command)).collect(),
     };
-    places.into_iter().find(|place| place.is_file()).ok_or_else(|| {
+    places.into_iter().find(|place| is_program(place)).ok_or_else(|| {
         Error::new(Kind::Config, format!("there is no program `{command}`"))
             .hint("install Claude Code, or name its file as `command` of the backend in config/fthost.yaml")
     })
+}
+
+/// The program works elsewhere: only whole paths lead to it from there.
+fn in_directory(dir: &str, command: &str) -> Option<PathBuf> {
+    std::path::absolute(PathBuf::from(dir).join(command)).ok()
+}
+
+fn is_program(path: &Path) -> bool {
+    let mode = |meta: std::fs::Metadata| meta.is_file() && meta.permissions().mode() & 0o111 != 0;
+    path.metadata().is_ok_and(mode)
 }

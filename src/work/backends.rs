@@ -242,10 +242,22 @@ fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> 
             let functions = world.open_adapter(config)?;
             llm::Backend::open_adapter(name, config, key, functions, &shared)?
         }
-        Some(Answers::Program) => llm::Backend::open_program(name, config, &*world.secrets, &shared)?,
+        Some(Answers::Program) => {
+            let config = with_command(world, config);
+            llm::Backend::open_program(name, &config, &*world.secrets, &shared)?
+        }
         _ => llm::Backend::open(name, config, key, &shared)?,
     };
     Ok(Line::Remote(Arc::new(backend)))
+}
+
+/// A program's path is relative to the project, as all paths of the configuration are.
+fn with_command(world: &World, config: &BackendConfig) -> BackendConfig {
+    let path = |command: &String| match command.contains('/') {
+        true => world.project.root().join(command).to_string_lossy().into_owned(),
+        false => command.clone(),
+    };
+    BackendConfig { command: config.command.as_ref().map(path), ..config.clone() }
 }
 
 /// The key, and a configuration that names the variable that it came from, so that errors do, too.

@@ -5,6 +5,7 @@ mod adapter;
 mod check;
 mod check_live;
 mod claude;
+mod claude_hostile;
 mod cli;
 mod docs;
 mod every_backend;
