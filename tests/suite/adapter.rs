@@ -2,7 +2,8 @@
 
 use fault_server::{Answer, ModelServer};
 
-use crate::support::{TestProject, live_config};
+use crate::docs::example_below;
+use crate::support::{Ran, TestProject, live_config};
 
 const ASK: &str = r#"print(get_backend("assistant").complete("hi", #{system: "be kind"}).content);"#;
 
@@ -247,4 +248,29 @@ fn an_error_inside_of_a_success_may_pass() {
     project.edit("config/fthost.yaml", "max_attempts: 1", "max_attempts: 2");
     project.main("").exits(2).says("the model is loading (200)");
     assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn the_adapter_of_the_documents_runs_the_shipped_pipeline() {
+    let server = ModelServer::start();
+    let project = TestProject::shipped();
+    let more = "file: scripts/provider.rhai, api_key_env: CANARY_KEY, temperature: 0.5, stop: [\"END\"]";
+    project.write("config/fthost.yaml", &live_config("adapter", &server.url(), more));
+    let adapter = example_below("docs/configuration.md", "### A script as a provider");
+    project.write("scripts/provider.rhai", &adapter);
+    server.push_reply(Answer::error(429, "slow down", "rate_limit"));
+    let words = "run scripts/generate.rhai scripts/assess.rhai -s personas=2 -s turns=3";
+    let mut command = project.command(&words.split_whitespace().collect::<Vec<_>>());
+    command.env("CANARY_KEY", "sk-canary-0815");
+    Ran::of(command).exits(0).says("(slow down (429))").prints("tokens in");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1 + 2 * 3 * 2 + 2);
+    assert!(requests.iter().all(|request| request.path == "/v1/chat/completions"));
+    assert!(requests.iter().all(|request| request.body["stop"] == serde_json::json!(["END"])));
+    assert_eq!(requests.iter().filter(|request| request.schema().is_some()).count(), 2);
+    assert_eq!(project.lines("data/assessments/checkpoint.jsonl").len(), 2);
+    server.push_reply(Answer::error(401, "who are you", "invalid_api_key"));
+    let mut command = project.command(&["check", "--live"]);
+    command.env("CANARY_KEY", "sk-canary-0815");
+    Ran::of(command).exits(2).says("rejects the key").says("CANARY_KEY");
 }

@@ -163,10 +163,28 @@ fn configurations_are_sound() {
         let Some(path) = block.path("yaml") else { continue };
         let project = new_project();
         std::fs::write(project.path().join(path), &block.text).unwrap();
-        std::fs::write(project.path().join("scripts/echo.rhai"), "fn complete(request) { \"\" }").unwrap();
-        let output = fthost(project.path(), &["check"]);
+        named_in_documents(project.path());
+        let path = format!("{}:/usr/bin:/bin", project.path().display());
+        let check = Command::new(BIN).arg("check").current_dir(project.path()).env("PATH", path).output();
+        let output = check.unwrap();
         assert!(output.status.success(), "{}: {}\n{}", block.place, output.status, said(&output));
     }
+}
+
+/// The files that configurations name: scripts, and the program `claude`.
+fn named_in_documents(project: &Path) {
+    let adapter = "fn to_http(request) { #{path: \"/\", body: #{}} }\nfn from_http(status, body) { () }";
+    std::fs::write(project.join("scripts/echo.rhai"), "fn complete(request) { \"\" }").unwrap();
+    std::fs::write(project.join("scripts/provider.rhai"), adapter).unwrap();
+    std::fs::copy(root().join("tests/fake_claude.py"), project.join("claude")).unwrap();
+}
+
+/// The script behind a heading.
+pub fn example_below(document: &str, heading: &str) -> String {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let (_, below) = text.split_once(&format!("\n{heading}\n")).unwrap();
+    let found = blocks(document, below).into_iter().find(|block| block.is(&["rhai"]));
+    found.unwrap().text
 }
 
 #[test]
