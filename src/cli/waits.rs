@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Between two lines that tell of waits for the same backend, unless the end moves by more.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// A wait that is shorter is over before it is read.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// The longest reason that is shown: a server's own words may be a page.
 const LONGEST: usize = 160;
 
@@ -26,7 +29,7 @@ impl Waits {
         // Nobody reads this clock: a wait without end may count as a year.
         let until = now + wait.min(Duration::from_secs(365 * 86_400));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = all.get(backend).is_none_or(|told| told.is_old(until, now));
+        let news = wait >= SHORT && all.get(backend).is_none_or(|told| told.is_old(until, now));
         if news {
             all.insert(backend.into(), Told { at: now, until });
         }
@@ -64,6 +67,7 @@ mod tests {
     #[test]
     fn one_line_for_all_who_wait_and_another_when_the_end_moves_by_much() {
         let (waits, start) = (Waits::default(), Instant::now());
+        assert!(!waits.is_news("a", SECOND / 2, start));
         let told = |backend, at: u32, wait: u32| waits.is_news(backend, SECOND * wait, start + SECOND * at);
         assert!(told("a", 0, 20));
         assert!(told("b", 0, 20), "each backend has its own");

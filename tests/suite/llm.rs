@@ -314,7 +314,7 @@ fn a_named_wait_is_a_floor_and_uses_no_attempt() {
     let times: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
     assert_eq!(times.len(), 4);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(120)), "{times:?}");
-    assert_eq!(heard.0.lock().unwrap()[0], "b 120 backend `b`: rate limit (429): scripted 429");
+    assert_eq!(heard.0.lock().unwrap()[0], "b 120 rate limit (429): scripted 429");
     assert_eq!((backend.stats().calls, backend.stats().attempts), (1, 4));
 }
 
