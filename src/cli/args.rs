@@ -78,12 +78,24 @@ pub struct Run {
     /// Items at a time; wins over the scripts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: Option<u32>,
+    /// Spend no more than so many dollars; needs a price and max_tokens for each backend
+    #[arg(long, value_name = "X", value_parser = dollars)]
+    pub max_usd: Option<f64>,
+    /// Make no more than so many calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
     /// Stop at the first item that fails
     #[arg(long)]
     pub fail_fast: bool,
     /// One JSON event a line on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+/// An amount of money.
+fn dollars(text: &str) -> Result<f64, String> {
+    let amount = text.trim_start_matches('$').parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
+    amount.ok_or_else(|| "write dollars, for instance 2.50".into())
 }
 
 /// `fthost eval`

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::limits::{Limits, Permit};
 use super::provider::{Attempt, Provider};
-use super::purse::{Bill, Purse, Unlimited};
+use super::purse::{Bill, Payment, Purse, Reservation, Unlimited};
 use super::retry::{Pause, Retry};
 use super::stats::{Counters, Stats, Waiting};
 use super::transport::Http;
@@ -95,10 +95,14 @@ impl Backend {
         Stats { waiting: paused, concurrency: self.limits.concurrency(), ..self.counters.stats() }
     }
 
+    /// What its tokens cost, where the configuration says so.
+    pub fn price(&self) -> Option<Price> {
+        self.price
+    }
+
     /// What so many tokens cost, where the configuration gives a price.
     pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> Option<f64> {
-        let Price { input, output } = self.price?;
-        Some((input_tokens as f64 * input + output_tokens as f64 * output) / 1e6)
+        Some(self.price?.of(input_tokens, output_tokens))
     }
 
     /// Asks, again if need be, and returns the reply whatever its outcome. A run that drains sends
@@ -143,7 +147,7 @@ impl Backend {
         permit: &Permit<'_>,
         stop: &Stop,
     ) -> Result<Result<Reply, Failure>> {
-        let reserved = self.purse.reserve(request, self.price).await?;
+        let reserved = self.reserve(request, stop).await?;
         if let Err(stopped) = self.limits.until_open(stop).await {
             reserved.settle(Bill::Nothing);
             return Err(stopped);
@@ -165,11 +169,21 @@ impl Backend {
         Ok(result)
     }
 
+    /// Waits until the purse allows it; a run that drains ends the wait.
+    async fn reserve(&self, request: &Request, stop: &Stop) -> Result<Box<dyn Reservation>> {
+        let payment = Payment { backend: &self.name, request, price: self.price };
+        tokio::select! {
+            biased;
+            () = stop.drain.cancelled() => Err(stop.error()),
+            reserved = self.purse.reserve(payment) => reserved,
+        }
+    }
+
     /// What an attempt cost: a server that counts no tokens does not say.
     fn bill(&self, result: &Result<Reply, Failure>) -> Bill {
         match result {
             Ok(reply) if reply.usage.total() == 0 && reply.cost.is_none() => Bill::Unknown,
-            Ok(reply) => Bill::Served { usd: self.cost(reply.usage.input_tokens, reply.usage.output_tokens) },
+            Ok(reply) => Bill::Served { usage: reply.usage, usd: self.charged(reply) },
             Err(failure) => failure.bill,
         }
     }

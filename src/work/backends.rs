@@ -237,6 +237,7 @@ fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> 
         Some(Answers::Program) => llm::Backend::open_program(name, config, &*world.secrets, &shared)?,
         _ => llm::Backend::open(name, config, key, &shared)?,
     };
+    world.budget.check_price(name, config.price)?;
     Ok(Line::Remote(Arc::new(backend)))
 }
 
