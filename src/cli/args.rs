@@ -41,6 +41,8 @@ pub enum Command {
     Eval(Eval),
     /// Find mistakes in scripts, configuration, rubric and templates; runs and sends nothing
     Check(Check),
+    /// How far each checkpoint is, and what was spent
+    Status(Status),
     /// Print the reference of the host API
     Docs(Docs),
 }
@@ -48,7 +50,12 @@ pub enum Command {
 impl Command {
     /// Whether stdout is for machines.
     pub fn json(&self) -> bool {
-        matches!(self, Command::Run(Run { json: true, .. }) | Command::Check(Check { json: true, .. }))
+        match self {
+            Command::Run(run) => run.json,
+            Command::Check(check) => check.json,
+            Command::Status(status) => status.json,
+            _ => false,
+        }
     }
 }
 
@@ -115,6 +122,14 @@ pub struct Check {
     #[arg(value_name = "SCRIPT")]
     pub scripts: Vec<String>,
     /// One JSON finding a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fthost status`
+#[derive(ClapArgs)]
+pub struct Status {
+    /// One JSON event
     #[arg(long)]
     pub json: bool,
 }

@@ -17,6 +17,7 @@ mod pipeline_run;
 mod process;
 mod progress;
 mod reference;
+mod status;
 mod stops;
 mod store;
 mod support;
