@@ -159,7 +159,9 @@ impl Backend {
             attempt = self.provider.send(request) => attempt,
         };
         drop(on_the_wire);
-        reserved.settle(self.bill(&result));
+        let bill = self.bill(&result);
+        self.counters.billed(&bill);
+        reserved.settle(bill);
         self.limits.learn(&rates, self.counters.stats().in_flight);
         match &result {
             Ok(reply) => self.count(request, reply, permit),
@@ -179,18 +181,14 @@ impl Backend {
         }
     }
 
-    /// What an attempt cost: a server that counts no tokens does not say.
+    /// What an attempt cost: dollars by the configuration's prices, else by the provider's own word.
     fn bill(&self, result: &Result<Reply, Failure>) -> Bill {
-        match result {
-            Ok(reply) if reply.usage.total() == 0 && reply.cost.is_none() => Bill::Unknown,
-            Ok(reply) => Bill::Served { usage: reply.usage, usd: self.charged(reply) },
-            Err(failure) => failure.bill,
+        match result.as_ref().map_or_else(|failure| failure.bill, Reply::bill) {
+            Bill::Served { usage, usd } => {
+                Bill::Served { usage, usd: self.cost(usage.input_tokens, usage.output_tokens).or(usd) }
+            }
+            bill => bill,
         }
-    }
-
-    /// Dollars by the configuration's prices, else by the provider's own word.
-    fn charged(&self, reply: &Reply) -> Option<f64> {
-        self.cost(reply.usage.input_tokens, reply.usage.output_tokens).or(reply.cost)
     }
 
     fn count(&self, request: &Request, reply: &Reply, permit: &Permit<'_>) {
@@ -198,7 +196,7 @@ impl Backend {
             self.limits.settle(permit, reply.usage.total());
         }
         self.limits.succeeded();
-        self.counters.replied(request, reply, self.charged(reply));
+        self.counters.replied(request, reply);
     }
 
     async fn wait(&self, pause: Pause, sent: Instant, reason: &Error, stop: &Stop) -> Result<()> {
