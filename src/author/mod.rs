@@ -1,4 +1,5 @@
 //! Tools for script authors: what is wrong with a project before anything runs, and the reference.
 
 pub mod check;
+pub mod live;
 pub mod reference;

@@ -39,7 +39,7 @@ pub enum Command {
     Run(Run),
     /// Evaluate an expression: fthost eval 'count_tokens("Hello")'
     Eval(Eval),
-    /// Find mistakes in scripts, configuration, rubric and templates; runs and sends nothing
+    /// Find mistakes in scripts, configuration, rubric and templates; sends nothing but with --live
     Check(Check),
     /// How far each checkpoint is, and what was spent
     Status(Status),
@@ -121,6 +121,9 @@ pub struct Check {
     /// Entry scripts [default: all of the project]
     #[arg(value_name = "SCRIPT")]
     pub scripts: Vec<String>,
+    /// Then ask every backend of the roles twice: in free text, and for JSON; costs a few tokens
+    #[arg(long)]
+    pub live: bool,
     /// One JSON finding a line
     #[arg(long)]
     pub json: bool,

@@ -1,20 +1,24 @@
-//! `fthost check`: mistakes, found before anything runs.
+//! `fthost check`: mistakes, found before anything runs; with `--live`, backends that do not answer, too.
 
 use super::args::{Check, Common};
 use super::output::Output;
 use super::summary::count;
-use super::{exit, project};
+use super::{exit, live, project};
 use crate::author::check::{self, Finding, Severity};
+use crate::author::live::impatient;
 use crate::base::Result;
 use crate::host::Session;
 
 /// Checks the named scripts, or the whole project.
 pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
-    let world = match project::open(common, output) {
+    let mut world = match project::open(common, output) {
         Ok(world) => world,
         // A configuration that cannot be read is a finding like others: all its faults are named.
         Err(error) => return unreadable(common, output, error),
     };
+    if args.live {
+        impatient(&mut world.config);
+    }
     let session = Session::new(world);
     let findings = if args.scripts.is_empty() {
         check::project(&session)
@@ -23,7 +27,15 @@ pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
         let entries = args.scripts.iter().map(|named| project::entry_script(root, named));
         check::entries(&session, &entries.collect::<Result<Vec<_>>>()?)
     };
-    Ok(report(&findings, output))
+    let code = report(&findings, output);
+    match (args.live, code) {
+        (false, _) => Ok(code),
+        (true, exit::DONE) => live::run(&session.world, output),
+        (true, _) => {
+            output.remark("nothing was sent");
+            Ok(code)
+        }
+    }
 }
 
 fn unreadable(common: &Common, output: &Output, error: crate::base::Error) -> Result<u8> {

@@ -1,18 +1,21 @@
 //! Events as JSON: the shapes of `--json`.
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 
+use super::clock;
 use crate::base::Error;
 use crate::base::events::{Event, ItemOutcome};
 
-/// One event.
-pub fn event(event: &Event) -> Value {
+/// One event, of this moment.
+pub fn event(event: &Event, now: &Zoned) -> Value {
     match event {
         Event::Print(text) => json!({"event": "print", "text": text}),
         Event::Info(text) => json!({"event": "info", "message": text}),
         Event::Warning(text) => json!({"event": "warning", "message": text}),
         Event::Waiting { backend, reason, wait } => {
-            json!({"event": "waiting", "backend": backend, "reason": reason, "seconds": wait.as_secs_f64()})
+            let (seconds, until) = (wait.as_secs_f64(), clock::rfc3339(&clock::end_of(*wait, now)));
+            json!({"event": "waiting", "backend": backend, "reason": reason, "seconds": seconds, "until": until})
         }
         Event::ProcessStarted { job, to_do } => {
             json!({"event": "process_started", "job": job, "to_do": to_do})
@@ -43,7 +46,8 @@ pub fn outcome_name(outcome: ItemOutcome) -> &'static str {
     }
 }
 
-fn details(error: &Error) -> Value {
+/// What an error says.
+pub fn details(error: &Error) -> Value {
     let place = error.place();
     json!({
         "kind": error.kind_name(),
@@ -53,4 +57,23 @@ fn details(error: &Error) -> Value {
         "column": place.map(|place| place.column),
         "hint": error.get_hint(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_wait_says_how_long_and_until_when() {
+        let now = "2026-11-24T14:03:15+01:00[Europe/Berlin]".parse().unwrap();
+        let waiting = Event::Waiting {
+            backend: "gpt".into(),
+            reason: "rate limit (429)".into(),
+            wait: Duration::from_millis(4500),
+        };
+        let expected = json!({"event": "waiting", "backend": "gpt", "reason": "rate limit (429)", "seconds": 4.5,
+            "until": "2026-11-24T13:03:20Z"});
+        assert_eq!(event(&waiting, &now), expected);
+    }
 }

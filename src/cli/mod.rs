@@ -2,11 +2,13 @@
 
 mod args;
 mod check;
+mod clock;
 mod docs;
 mod eval;
 mod exit;
 mod init;
 mod json;
+mod live;
 mod output;
 mod progress;
 mod project;
@@ -15,6 +17,7 @@ mod signals;
 mod status;
 mod summary;
 mod traffic;
+mod waits;
 
 use std::process::ExitCode;
 

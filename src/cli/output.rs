@@ -1,20 +1,18 @@
 //! Where words go: results to stdout, progress and remarks to stderr, JSON events instead of results.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 
-use super::json;
 use super::progress::{Machine, Progress};
 use super::traffic::{Look, Traffic};
+use super::waits::{Waits, one_line};
+use super::{clock, json};
 use crate::base::events::{Event, Events, ItemOutcome};
 use crate::base::{Error, report};
-
-/// Between two lines that tell of a wait for the same backend.
-const WAITS_EVERY: Duration = Duration::from_secs(5);
 
 /// The terminal, or whatever stands in its place.
 #[derive(Clone)]
@@ -25,8 +23,7 @@ struct Inner {
     json: bool,
     verbose: Mutex<bool>,
     progress: Progress,
-    /// When a wait for a backend was last told: all of its callers wait, one line is enough.
-    waits: Mutex<BTreeMap<String, Instant>>,
+    waits: Waits,
     /// Errors of items, for the summary.
     failures: Mutex<Vec<(String, Error)>>,
 }
@@ -69,6 +66,11 @@ impl Output {
     /// An error, as a report on stderr.
     pub fn error(&self, error: &Error) {
         self.machine(&json::error("error", error));
+        self.report(error);
+    }
+
+    /// An error's report alone: machines are told in another event.
+    pub fn report(&self, error: &Error) {
         let text = report::render(error, self.colour());
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
     }
@@ -105,11 +107,10 @@ impl Output {
         let _ = std::io::stdout().flush();
     }
 
-    fn waiting(&self, backend: String, reason: &str, wait: Duration) {
-        let mut waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits.get(&backend).is_none_or(|told| told.elapsed() >= WAITS_EVERY) {
-            self.remark(&format!("waiting {} s for {backend} ({reason})", wait.as_secs_f64().ceil()));
-            waits.insert(backend, Instant::now());
+    fn waiting(&self, backend: &str, reason: &str, wait: Duration, now: &Zoned) {
+        if self.0.waits.is_news(backend, wait, Instant::now()) {
+            let until = clock::shown(&clock::end_of(wait, now), now);
+            self.remark(&format!("waiting until {until} for {backend} ({})", one_line(reason)));
         }
     }
 
@@ -126,12 +127,13 @@ impl Output {
 
 impl Events for Output {
     fn emit(&self, event: Event) {
-        self.machine(&json::event(&event));
+        let now = Zoned::now();
+        self.machine(&json::event(&event, &now));
         match event {
             Event::Print(text) => self.result(&text),
             Event::Info(text) => self.remark(&text),
             Event::Warning(text) => self.remark(&format!("warning: {text}")),
-            Event::Waiting { backend, reason, wait } => self.waiting(backend, &reason, wait),
+            Event::Waiting { backend, reason, wait } => self.waiting(&backend, &reason, wait, &now),
             Event::ProcessStarted { job, to_do } => self.0.progress.start(&job, to_do),
             Event::ItemEnded { id, outcome, error } => self.item_ended(id, outcome, error),
             Event::ProcessEnded { .. } => self.0.progress.end(),

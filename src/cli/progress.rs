@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::traffic::{Line, Traffic};
@@ -167,7 +168,8 @@ impl Job {
         let of = self.to_do.map(|n| format!(" of {n}")).unwrap_or_default();
         let (failures, seconds) = (failures(counts.failed), self.started.elapsed().as_secs());
         let head = format!("{}: {}{of} {failures}after {seconds} s", self.name, counts.done);
-        let all: Vec<String> = lines.iter().map(|line| format!("\n  {}", line.text())).collect();
+        let now = Zoned::now();
+        let all: Vec<String> = lines.iter().map(|line| format!("\n  {}", line.text(&now))).collect();
         plain_line(&format!("{head}{}", all.concat()));
     }
 
@@ -206,10 +208,11 @@ impl Bars {
     }
 
     fn show(&self, lines: &[Line]) {
+        let now = Zoned::now();
         let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
         for line in lines {
             let bar = backends.entry(line.name.clone()).or_insert_with(|| self.all.add(text_line()));
-            bar.set_message(line.text());
+            bar.set_message(line.text(&now));
         }
     }
 

@@ -15,14 +15,23 @@ const DRAIN: Duration = Duration::from_secs(60);
 /// How long scripts have to write down what they have, once requests are given up.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// Listens for the rest of the process's life.
+/// Listens for the rest of the process's life; requests on the wire may come to their end, and are saved.
 pub fn listen(world: &World, output: &Output) -> Result<()> {
+    listen_with(world, output, DRAIN)
+}
+
+/// Likewise, where nothing is saved: requests on the wire are given up at once.
+pub fn listen_impatiently(world: &World, output: &Output) -> Result<()> {
+    listen_with(world, output, Duration::ZERO)
+}
+
+fn listen_with(world: &World, output: &Output, drain: Duration) -> Result<()> {
     let runtime = world.runtime()?;
     let _inside = runtime.enter();
     let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
     let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-    let listener = Listener { stop: world.stop.clone(), output: output.clone(), interrupt, terminate };
+    let listener = Listener { stop: world.stop.clone(), output: output.clone(), drain, interrupt, terminate };
     runtime.spawn(listener.run());
     Ok(())
 }
@@ -30,6 +39,7 @@ pub fn listen(world: &World, output: &Output) -> Result<()> {
 struct Listener {
     stop: Stop,
     output: Output,
+    drain: Duration,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -39,11 +49,12 @@ impl Listener {
         self.next().await;
         let calls = self.stop.calls();
         self.output.remark(&match calls {
+            _ if self.drain.is_zero() => "interrupted".to_string(),
             0 => "interrupted: saving".to_string(),
             n => format!("interrupted: waiting for {n} calls, then saving (again: leave at once)"),
         });
         self.stop.drain_because(interrupted());
-        let _ = tokio::time::timeout(DRAIN, self.next()).await;
+        let _ = tokio::time::timeout(self.drain, self.next()).await;
         self.stop.abort.cancel();
         tokio::time::sleep(LEAVE).await;
         self.output.flush();

@@ -1,12 +1,15 @@
-//! What each backend does at this moment: requests on the wire, calls a second, tokens, money.
+//! What each backend does at this moment: what it waits for, requests on the wire, calls a second, tokens, money.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 
+use super::clock;
 use super::summary::thousands;
+use super::waits::one_line;
 use crate::work::backends::Spent;
 
 /// Looks at the backends of the run.
@@ -54,16 +57,39 @@ impl Line {
         Line { name, rate: ended as f64 / seconds, spent }
     }
 
-    /// For a person.
-    pub fn text(&self) -> String {
+    /// For a person, at this moment.
+    pub fn text(&self, now: &Zoned) -> String {
         let Line { name, spent, rate } = self;
-        format!("{name}: {} in flight, {rate:.1} calls/s, {}", spent.in_flight, spent_so_far(spent))
+        let parts = [
+            self.waiting(now),
+            Some(format!("{} in flight", spent.in_flight)),
+            self.slowed().map(|(now, most)| format!("{now} of {most} at once after rate limits")),
+            Some(format!("{rate:.1} calls/s")),
+            Some(spent_so_far(spent)),
+        ];
+        format!("{name}: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+
+    fn waiting(&self, now: &Zoned) -> Option<String> {
+        let waiting = self.spent.waiting.as_ref()?;
+        let until = clock::shown(&clock::local(waiting.until).with_time_zone(now.time_zone().clone()), now);
+        Some(format!("waiting until {until} ({})", one_line(&waiting.reason)))
+    }
+
+    /// Requests that may be on the wire, and those that might be by the configuration, where these are more.
+    fn slowed(&self) -> Option<(usize, usize)> {
+        self.spent.concurrency.filter(|(now, most)| now < most)
     }
 
     /// For machines.
     pub fn json(&self) -> Value {
+        let waiting = self.spent.waiting.as_ref().map(|waiting| {
+            json!({"until": clock::rfc3339(&clock::local(waiting.until)), "reason": waiting.reason})
+        });
         json!({
             "name": self.name,
+            "waiting": waiting,
+            "concurrency": self.spent.concurrency.map(|(now, _)| now),
             "in_flight": self.spent.in_flight,
             "calls": self.spent.calls,
             "calls_per_second": (self.rate * 10.0).round() / 10.0,
@@ -79,4 +105,47 @@ fn spent_so_far(spent: &Spent) -> String {
     let usd = spent.usd.map(|usd| format!(", ${usd:.2}")).unwrap_or_default();
     let (input, output) = (thousands(spent.input_tokens), thousands(spent.output_tokens));
     format!("{} calls, {about}{input} tokens in, {output} out{usd}", thousands(spent.calls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::Waiting;
+
+    fn line(spent: Spent) -> Line {
+        Line { name: "gpt".into(), rate: 1.25, spent }
+    }
+
+    fn now() -> Zoned {
+        "2026-11-24T14:03:00+01:00[Europe/Berlin]".parse().unwrap()
+    }
+
+    #[test]
+    fn what_goes_well_is_a_plain_line() {
+        let spent = Spent { calls: 1200, in_flight: 64, concurrency: Some((64, 64)), ..Spent::default() };
+        assert_eq!(
+            line(spent).text(&now()),
+            "gpt: 64 in flight, 1.2 calls/s, 1,200 calls, 0 tokens in, 0 out"
+        );
+    }
+
+    #[test]
+    fn waits_and_lower_limits_are_shown() {
+        let until = "2026-11-24T18:00:00Z".parse::<jiff::Timestamp>().unwrap().into();
+        let reason = "rate limit: You've hit your limit\n- resets 7pm".to_string();
+        let spent = Spent {
+            waiting: Some(Waiting { until, reason: reason.clone() }),
+            concurrency: Some((12, 64)),
+            ..Spent::default()
+        };
+        let line = line(spent);
+        assert_eq!(
+            line.text(&now()),
+            "gpt: waiting until 19:00:00 (rate limit: You've hit your limit - resets 7pm), 0 in flight, \
+             12 of 64 at once after rate limits, 1.2 calls/s, 0 calls, 0 tokens in, 0 out"
+        );
+        let json = line.json();
+        assert_eq!(json["waiting"], json!({"until": "2026-11-24T18:00:00Z", "reason": reason}));
+        assert_eq!(json["concurrency"], 12);
+    }
 }

@@ -34,7 +34,8 @@ pub fn open(engine: &Arc<ScriptEngine>, root: &Ctx, name: &str, config: &Backend
     let structured = script.defines("complete_structured", 2);
     let caller = Caller { script, ctx, model: model.clone(), structured };
     let respond = Box::new(move |request: &Request, role: &str| caller.respond(request, role));
-    Ok(Local { kind: config.kind.clone(), model, origin, respond, stats: LocalStats::default() })
+    let (kind, stats) = (config.kind.clone(), LocalStats::default());
+    Ok(Local { kind, model, origin, respond, structured, stats })
 }
 
 fn fault(name: &str, what: &str) -> Error {

@@ -25,6 +25,9 @@ use crate::base::{Error, Kind, Result};
 /// So many requests without a reply, one after the other, and a call that gives up: the backend is dead.
 const DEAD_AFTER: usize = 25;
 
+/// A call's own pause that is shorter is nothing to tell of.
+const TOLD: Duration = Duration::from_secs(1);
+
 /// What makes two backends the same: of these, the version of a record is made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
@@ -88,11 +91,12 @@ impl Backend {
 
     /// What it has done so far, and what it does now.
     pub fn stats(&self) -> Stats {
-        let paused = self.limits.paused().map(|(until, reason)| {
+        let waiting = self.limits.waiting().map(|(until, reason)| {
             let left = until.saturating_duration_since(Instant::now());
             Waiting { until: SystemTime::now() + left, reason }
         });
-        Stats { waiting: paused, concurrency: self.limits.concurrency(), ..self.counters.stats() }
+        let (concurrency, configured) = (self.limits.concurrency(), self.limits.configured());
+        Stats { waiting, concurrency, configured, ..self.counters.stats() }
     }
 
     /// What its tokens cost, where the configuration says so.
@@ -116,13 +120,13 @@ impl Backend {
             let sent = Instant::now();
             let failure = match self.attempt(request, &permit, stop).await? {
                 Ok(reply) => return Ok(Reply { attempts: attempt, ..reply }),
-                Err(failure) => self.named(failure),
+                Err(failure) => failure,
             };
             drop(permit);
             let in_a_row = self.counters.failed();
             let reason = failure.error.clone();
-            let pause =
-                attempts.after(failure, sent.elapsed()).map_err(|error| self.given_up(error, in_a_row))?;
+            let pause = attempts.after(self.named(failure), sent.elapsed());
+            let pause = pause.map_err(|error| self.given_up(error, in_a_row))?;
             self.wait(pause, sent, &reason, stop).await?;
         }
     }
@@ -214,7 +218,9 @@ impl Backend {
             }
             Pause::Own(wait) => wait,
         };
-        told(wait);
+        if wait >= TOLD {
+            told(wait);
+        }
         tokio::select! {
             biased;
             () = stop.drain.cancelled() => Err(stop.error()),

@@ -17,6 +17,8 @@ pub struct Stats {
     pub in_flight: u64,
     /// Requests that may be on the wire at this moment: fewer than configured after rate limits.
     pub concurrency: usize,
+    /// Requests that may be on the wire by the configuration.
+    pub configured: usize,
     /// Tokens of prompts.
     pub input_tokens: u64,
     /// Tokens of replies.

@@ -50,6 +50,8 @@ pub struct Local {
     pub origin: String,
     /// The script's function.
     pub respond: Respond,
+    /// Whether it answers by schemas itself.
+    pub structured: bool,
     /// What it did.
     pub stats: LocalStats,
 }
@@ -88,6 +90,10 @@ pub struct Spent {
     pub usd: Option<f64>,
     /// Whether tokens are estimated (script backends bill none).
     pub estimated: bool,
+    /// Why nothing is sent at this moment, and until when.
+    pub waiting: Option<llm::Waiting>,
+    /// Requests that may be on the wire at this moment, and by the configuration; none for scripts.
+    pub concurrency: Option<(usize, usize)>,
 }
 
 impl Backend {
@@ -152,16 +158,16 @@ fn spent(line: &Line) -> Spent {
                 output_tokens: stats.output_tokens,
                 usd: stats.usd,
                 estimated: false,
+                waiting: stats.waiting,
+                concurrency: Some((stats.concurrency, stats.configured)),
             }
         }
         Line::Local(local) => Spent {
             calls: local.stats.calls.load(Ordering::Relaxed),
-            unanswered: 0,
-            in_flight: 0,
             input_tokens: local.stats.input_tokens.load(Ordering::Relaxed),
             output_tokens: local.stats.output_tokens.load(Ordering::Relaxed),
-            usd: None,
             estimated: true,
+            ..Spent::default()
         },
     }
 }
@@ -176,14 +182,16 @@ pub fn get(world: &World, name: &str, model: Option<&str>, params: Params) -> Re
         Err(_) if is_local_kind(name) => return of_kind(world, name, "", params).map(|b| vec![b]),
         choices => choices?,
     };
-    let open = |choice: Choice| {
-        let line = world.backends.get_or_open(&choice.backend, || open(world, &choice.backend))?;
-        let params = params.clone().over(&choice.params);
-        let extra_body = world.config.backends.get(&choice.backend).map(|config| json!(config.extra_body));
-        let extra_body = extra_body.unwrap_or_default();
-        Ok(Backend { name: choice.backend, role: role.into(), params, extra_body, line })
-    };
-    choices.into_iter().map(open).collect()
+    let with_params = |choice: Choice| Choice { params: params.clone().over(&choice.params), ..choice };
+    choices.into_iter().map(|choice| of_choice(world, role, with_params(choice))).collect()
+}
+
+/// One backend of a role (or of none: an empty text), with exactly these parameters.
+pub fn of_choice(world: &World, role: &str, choice: Choice) -> Result<Backend> {
+    let Choice { backend: name, params } = choice;
+    let line = world.backends.get_or_open(&name, || open(world, &name))?;
+    let extra_body = world.config.backends.get(&name).map(|config| json!(config.extra_body));
+    Ok(Backend { name, role: role.into(), params, extra_body: extra_body.unwrap_or_default(), line })
 }
 
 fn is_local_kind(kind: &str) -> bool {

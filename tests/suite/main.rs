@@ -4,6 +4,7 @@
 mod adapter;
 mod budget;
 mod check;
+mod check_live;
 mod claude;
 mod cli;
 mod docs;

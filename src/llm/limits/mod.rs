@@ -27,6 +27,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Between two looks at whether a request may be sent.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A wait that is shorter is nothing to tell of.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
 /// The limits of one backend.
 pub struct Limits {
     slots: Slots,
@@ -181,6 +184,18 @@ impl Limits {
         Some((pause.until, pause.reason.clone()))
     }
 
+    /// Until when a request would have to wait, and why: for the end of a pause, or until the server's own
+    /// limit is whole again.
+    pub fn waiting(&self) -> Option<(Instant, String)> {
+        let used_up = |state: &mut State| {
+            let now = Instant::now();
+            let waits = [state.requests_left.closed_until(1, now), state.tokens_left.closed_until(1, now)];
+            waits.into_iter().flatten().max().filter(|until| *until > now + WORTH_TELLING)
+        };
+        let limit = || Some((used_up(&mut self.state())?, "the server's limit is used up".to_string()));
+        self.paused().or_else(limit)
+    }
+
     /// A rate limit was met by a request with this permit.
     pub fn rate_limited(&self, permit: &Permit<'_>) {
         self.slots.cut(permit);
@@ -189,6 +204,11 @@ impl Limits {
     /// A request went well.
     pub fn succeeded(&self) {
         self.slots.grow();
+    }
+
+    /// Requests that may be on the wire by the configuration.
+    pub fn configured(&self) -> usize {
+        self.slots.most()
     }
 
     /// Requests that may be on the wire at this moment.

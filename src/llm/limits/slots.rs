@@ -81,6 +81,11 @@ impl Slots {
         }
     }
 
+    /// How many there are at most.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// How many there are at this moment.
     pub fn limit(&self) -> usize {
         self.count().limit

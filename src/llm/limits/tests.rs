@@ -135,3 +135,21 @@ async fn ten_thousand_wait_in_order() {
     let order = order.lock().unwrap();
     assert!(order.len() == 10_000 && order.is_sorted());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_everybody_waits_for_can_be_told() {
+    let limits = limits("concurrency: 4");
+    assert!(limits.waiting().is_none());
+    let none_left = |seconds| Rates {
+        requests: Some(Left { remaining: 0, reset: Duration::from_secs_f64(seconds) }),
+        tokens: None,
+    };
+    limits.learn(&none_left(0.5), 0);
+    assert!(limits.waiting().is_none(), "too short to tell");
+    limits.learn(&none_left(20.0), 0);
+    let (until, reason) = limits.waiting().unwrap();
+    assert!(about(until - Instant::now(), 20.0));
+    assert_eq!(reason, "the server's limit is used up");
+    limits.pause(Duration::from_secs(50), Named::ByServer, Instant::now(), "rate limit");
+    assert_eq!(limits.waiting().unwrap().1, "rate limit");
+}
