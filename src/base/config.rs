@@ -239,6 +239,13 @@ pub struct Price {
     pub output: f64,
 }
 
+impl Price {
+    /// Dollars for so many tokens.
+    pub fn of(&self, input_tokens: u64, output_tokens: u64) -> f64 {
+        (input_tokens as f64 * self.input + output_tokens as f64 * self.output) / 1e6
+    }
+}
+
 /// Deadlines of one attempt, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -41,6 +41,8 @@ pub enum Command {
     Eval(Eval),
     /// Find mistakes in scripts, configuration, rubric and templates; sends nothing but with --live
     Check(Check),
+    /// How far each checkpoint is, and what was spent
+    Status(Status),
     /// Print the reference of the host API
     Docs(Docs),
 }
@@ -48,7 +50,12 @@ pub enum Command {
 impl Command {
     /// Whether stdout is for machines.
     pub fn json(&self) -> bool {
-        matches!(self, Command::Run(Run { json: true, .. }) | Command::Check(Check { json: true, .. }))
+        match self {
+            Command::Run(run) => run.json,
+            Command::Check(check) => check.json,
+            Command::Status(status) => status.json,
+            _ => false,
+        }
     }
 }
 
@@ -78,12 +85,24 @@ pub struct Run {
     /// Items at a time; wins over the scripts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: Option<u32>,
+    /// Spend no more than so many dollars; needs a price and max_tokens for each backend
+    #[arg(long, value_name = "X", value_parser = dollars)]
+    pub max_usd: Option<f64>,
+    /// Make no more than so many calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
     /// Stop at the first item that fails
     #[arg(long)]
     pub fail_fast: bool,
     /// One JSON event a line on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+/// An amount of money.
+fn dollars(text: &str) -> Result<f64, String> {
+    let amount = text.trim_start_matches('$').parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
+    amount.ok_or_else(|| "write dollars, for instance 2.50".into())
 }
 
 /// `fthost eval`
@@ -106,6 +125,14 @@ pub struct Check {
     #[arg(long)]
     pub live: bool,
     /// One JSON finding a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fthost status`
+#[derive(ClapArgs)]
+pub struct Status {
+    /// One JSON event
     #[arg(long)]
     pub json: bool,
 }

@@ -14,6 +14,7 @@ mod progress;
 mod project;
 mod run;
 mod signals;
+mod status;
 mod summary;
 mod traffic;
 mod waits;
@@ -46,6 +47,7 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
         Command::Run(run) => run::run(&args.common, run, output),
         Command::Eval(eval) => eval::run(&args.common, eval, output),
         Command::Check(check) => check::run(&args.common, check, output),
+        Command::Status(status) => status::run(&args.common, status, output),
         Command::Docs(docs) => docs::run(docs, output),
     }
 }

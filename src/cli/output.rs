@@ -147,7 +147,7 @@ fn line(out: &mut dyn Write, text: &str) {
     let _ = out.flush();
 }
 
-/// The closing event for machines.
-pub fn end_event(exit: u8, seconds: f64, backends: Value) -> Value {
-    json!({"event": "end", "exit": exit, "seconds": seconds, "backends": backends})
+/// The closing event for machines: what each backend did, and what is spent of each cap.
+pub fn end_event(exit: u8, seconds: f64, (backends, caps): (Value, Value)) -> Value {
+    json!({"event": "end", "exit": exit, "seconds": seconds, "backends": backends, "caps": caps})
 }

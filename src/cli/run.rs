@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::{Common, Run};
 use super::check::show_errors;
@@ -13,6 +13,7 @@ use crate::author::check;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
+use crate::work::budget::Caps;
 use crate::work::plan::Redo;
 use crate::work::settings::Settings;
 use crate::work::world::RunOptions;
@@ -22,22 +23,23 @@ use crate::work::world::RunOptions;
 pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let started = Instant::now();
     output.set_verbose(common.verbose);
-    let end = |code: u8, backends: Value| {
+    let end = |code: u8, spent: (Value, Value)| {
         let seconds = started.elapsed().as_secs_f64();
-        output.machine(&end_event(code, seconds, backends));
+        output.machine(&end_event(code, seconds, spent));
         seconds
     };
     let (session, units) = match prepare(common, args, output) {
         Ok(ready) => ready,
         Err(code) => {
-            end(code, Value::Array(Vec::new()));
+            end(code, (json!([]), json!([])));
             return Ok(code);
         }
     };
     let code = run_all(&session, &units, output);
     session.world.release_checkpoints();
-    let seconds = end(code, summary::backends_json(&session.world));
-    summary::totals(&session.world, seconds, output);
+    let world = &session.world;
+    let seconds = end(code, (summary::backends_json(world), summary::caps_json(world)));
+    summary::totals(world, seconds, output);
     Ok(code)
 }
 
@@ -65,6 +67,7 @@ fn open(common: &Common, args: &Run, output: &Output) -> Result<Session> {
     world.options = options(args);
     world.settings = Settings::parse(&args.setting)?;
     world.locks = true;
+    world.cap(Caps { usd: args.max_usd, calls: args.max_calls });
     let session = Session::new(world);
     signals::listen(&session.world, output)?;
     let world = session.world.clone();

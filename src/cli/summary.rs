@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::base::Error;
 use crate::work::World;
 use crate::work::backends::Spent;
+use crate::work::budget::{Cap, dollars};
 
 /// Failures that are shown in full; the rest is counted.
 const SHOWN: usize = 3;
@@ -44,6 +45,9 @@ pub fn totals(world: &World, seconds: f64, output: &Output) {
     for (name, spent) in &spent {
         output.result(&backend_line(name, width, spent));
     }
+    for cap in world.budget.caps().unwrap_or_default() {
+        output.result(&format!("spent {}", cap.line()));
+    }
     let calls: u64 = spent.iter().map(|(_, spent)| spent.calls).sum();
     let calls = if spent.is_empty() { "no calls".to_string() } else { count(calls as usize, "call") };
     output.result(&format!("{calls} in {seconds:.1} s"));
@@ -51,7 +55,7 @@ pub fn totals(world: &World, seconds: f64, output: &Output) {
 
 fn backend_line(name: &str, width: usize, spent: &Spent) -> String {
     let about = if spent.estimated { "about " } else { "" };
-    let usd = spent.usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
+    let usd = spent.usd.map(|usd| format!(", {}", dollars(usd))).unwrap_or_default();
     let (input, output) = (thousands(spent.input_tokens), thousands(spent.output_tokens));
     let unanswered = match spent.unanswered {
         0 => String::new(),
@@ -75,6 +79,11 @@ pub fn backends_json(world: &World) -> Value {
         })
     };
     world.backends.spent().into_iter().map(one).collect()
+}
+
+/// The caps for machines.
+pub fn caps_json(world: &World) -> Value {
+    world.budget.caps().unwrap_or_default().iter().map(Cap::json).collect()
 }
 
 /// `1 item`, `2 items`.

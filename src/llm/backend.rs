@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::limits::{Limits, Permit};
 use super::provider::{Attempt, Provider};
-use super::purse::{Bill, Purse, Unlimited};
+use super::purse::{Bill, Payment, Purse, Reservation, Unlimited};
 use super::retry::{Pause, Retry};
 use super::stats::{Counters, Stats, Waiting};
 use super::transport::Http;
@@ -99,10 +99,14 @@ impl Backend {
         Stats { waiting, concurrency, configured, ..self.counters.stats() }
     }
 
+    /// What its tokens cost, where the configuration says so.
+    pub fn price(&self) -> Option<Price> {
+        self.price
+    }
+
     /// What so many tokens cost, where the configuration gives a price.
     pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> Option<f64> {
-        let Price { input, output } = self.price?;
-        Some((input_tokens as f64 * input + output_tokens as f64 * output) / 1e6)
+        Some(self.price?.of(input_tokens, output_tokens))
     }
 
     /// Asks, again if need be, and returns the reply whatever its outcome. A run that drains sends
@@ -147,7 +151,7 @@ impl Backend {
         permit: &Permit<'_>,
         stop: &Stop,
     ) -> Result<Result<Reply, Failure>> {
-        let reserved = self.purse.reserve(request, self.price).await?;
+        let reserved = self.reserve(request, stop).await?;
         if let Err(stopped) = self.limits.until_open(stop).await {
             reserved.settle(Bill::Nothing);
             return Err(stopped);
@@ -159,7 +163,9 @@ impl Backend {
             attempt = self.provider.send(request) => attempt,
         };
         drop(on_the_wire);
-        reserved.settle(self.bill(&result));
+        let bill = self.bill(&result);
+        self.counters.billed(&bill);
+        reserved.settle(bill);
         self.limits.learn(&rates, self.counters.stats().in_flight);
         match &result {
             Ok(reply) => self.count(request, reply, permit),
@@ -169,18 +175,24 @@ impl Backend {
         Ok(result)
     }
 
-    /// What an attempt cost: a server that counts no tokens does not say.
-    fn bill(&self, result: &Result<Reply, Failure>) -> Bill {
-        match result {
-            Ok(reply) if reply.usage.total() == 0 && reply.cost.is_none() => Bill::Unknown,
-            Ok(reply) => Bill::Served { usd: self.cost(reply.usage.input_tokens, reply.usage.output_tokens) },
-            Err(failure) => failure.bill,
+    /// Waits until the purse allows it; a run that drains ends the wait.
+    async fn reserve(&self, request: &Request, stop: &Stop) -> Result<Box<dyn Reservation>> {
+        let payment = Payment { backend: &self.name, request, price: self.price };
+        tokio::select! {
+            biased;
+            () = stop.drain.cancelled() => Err(stop.error()),
+            reserved = self.purse.reserve(payment) => reserved,
         }
     }
 
-    /// Dollars by the configuration's prices, else by the provider's own word.
-    fn charged(&self, reply: &Reply) -> Option<f64> {
-        self.cost(reply.usage.input_tokens, reply.usage.output_tokens).or(reply.cost)
+    /// What an attempt cost: dollars by the configuration's prices, else by the provider's own word.
+    fn bill(&self, result: &Result<Reply, Failure>) -> Bill {
+        match result.as_ref().map_or_else(|failure| failure.bill, Reply::bill) {
+            Bill::Served { usage, usd } => {
+                Bill::Served { usage, usd: self.cost(usage.input_tokens, usage.output_tokens).or(usd) }
+            }
+            bill => bill,
+        }
     }
 
     fn count(&self, request: &Request, reply: &Reply, permit: &Permit<'_>) {
@@ -188,7 +200,7 @@ impl Backend {
             self.limits.settle(permit, reply.usage.total());
         }
         self.limits.succeeded();
-        self.counters.replied(request, reply, self.charged(reply));
+        self.counters.replied(request, reply);
     }
 
     async fn wait(&self, pause: Pause, sent: Instant, reason: &Error, stop: &Stop) -> Result<()> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::purse::Bill;
 use crate::base::Kind;
 
 /// How a reply ended. Only `Ok` counts as an answer.
@@ -86,14 +87,23 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What the provider charges for it; a server that counts no tokens does not say.
+    pub fn bill(&self) -> Bill {
+        match (self.usage.total(), self.cost) {
+            (0, None) => Bill::Unknown,
+            (_, usd) => Bill::Served { usage: self.usage, usd },
+        }
+    }
+
     /// What every wire does last: thoughts are split off, and a reply that says nothing is no answer. A
     /// model that returns nothing may do better at another attempt.
     pub fn finished(self) -> Result<Reply, Failure> {
         let reply = self.split_thinking();
         if reply.outcome == Outcome::Ok && reply.content.trim().is_empty() {
             let message = format!("the model's reply is empty (finish reason `{}`)", reply.finish_reason);
-            return Err(Failure::passing(Kind::Server, message)
-                .hint("look at the prompt, and at `max_tokens`: reasoning may have used it up"));
+            let failure = Failure::passing(Kind::Server, message)
+                .hint("look at the prompt, and at `max_tokens`: reasoning may have used it up");
+            return Err(Failure { bill: reply.bill(), ..failure });
         }
         Ok(reply)
     }
@@ -158,7 +168,11 @@ mod tests {
         for content in ["", " \n", "<think>hm</think> \n"] {
             let failure = Reply { content: content.into(), ..reply("x") }.finished().unwrap_err();
             assert_eq!((failure.error.kind(), failure.again), (Kind::Server, Again::Backoff), "{content:?}");
+            assert_eq!(failure.bill, Bill::Unknown);
         }
+        let usage = Usage { output_tokens: 9, ..Usage::default() };
+        let thought = Reply { content: String::new(), usage, ..reply("x") }.finished().unwrap_err();
+        assert_eq!(thought.bill, Bill::Served { usage, usd: None }, "it is paid for all the same");
         let refusal = Reply { outcome: Outcome::Refusal, content: String::new(), ..reply("x") };
         assert_eq!(refusal.finished().unwrap().outcome, Outcome::Refusal);
     }

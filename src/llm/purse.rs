@@ -1,8 +1,8 @@
 //! What may be spent: asked before every request on the wire, told after it. Who keeps the purse
 //! decides what the caps are; this layer only reports.
 
-use super::Request;
 use super::provider::Boxed;
+use super::{Request, Usage};
 use crate::base::Result;
 use crate::base::config::Price;
 
@@ -10,11 +10,18 @@ use crate::base::config::Price;
 pub trait Purse: Send + Sync {
     /// Reserves the worst case of one request on the wire; waits while others may still give back enough.
     /// The error is that of a cap that is reached.
-    fn reserve<'a>(
-        &'a self,
-        request: &'a Request,
-        price: Option<Price>,
-    ) -> Boxed<'a, Result<Box<dyn Reservation>>>;
+    fn reserve<'a>(&'a self, payment: Payment<'a>) -> Boxed<'a, Result<Box<dyn Reservation>>>;
+}
+
+/// What is to be paid for.
+#[derive(Clone, Copy)]
+pub struct Payment<'a> {
+    /// The backend's name.
+    pub backend: &'a str,
+    /// What it is asked.
+    pub request: &'a Request,
+    /// What its tokens cost, where the configuration says so.
+    pub price: Option<Price>,
 }
 
 /// A reserved sum. One that is dropped counts as spent in full: nobody knows what it cost.
@@ -30,9 +37,11 @@ pub enum Bill {
     Nothing,
     /// It may have been worked on, and nobody says what it cost: the worst case holds.
     Unknown,
-    /// So much; no dollars where there is no price.
+    /// A reply was served.
     Served {
-        /// Dollars.
+        /// Its tokens.
+        usage: Usage,
+        /// Dollars; none where there is no price.
         usd: Option<f64>,
     },
 }
@@ -41,7 +50,7 @@ pub enum Bill {
 pub struct Unlimited;
 
 impl Purse for Unlimited {
-    fn reserve<'a>(&'a self, _: &'a Request, _: Option<Price>) -> Boxed<'a, Result<Box<dyn Reservation>>> {
+    fn reserve<'a>(&'a self, _: Payment<'a>) -> Boxed<'a, Result<Box<dyn Reservation>>> {
         Box::pin(async { Ok(Box::new(Unlimited) as Box<dyn Reservation>) })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use super::purse::Bill;
 use super::{Reply, Request};
 
 /// What a backend has done so far.
@@ -64,16 +65,22 @@ impl Counters {
         OnTheWire(self)
     }
 
-    /// Counts a reply and what it cost.
-    pub fn replied(&self, request: &Request, reply: &Reply, usd: Option<f64>) {
+    /// Counts a reply.
+    pub fn replied(&self, request: &Request, reply: &Reply) {
         let mut counted = self.lock();
         counted.failed_in_a_row = 0;
         counted.guess.learn(request, reply);
-        let stats = &mut counted.stats;
-        stats.calls += 1;
-        stats.input_tokens += reply.usage.input_tokens;
-        stats.output_tokens += reply.usage.output_tokens;
-        stats.usd = usd.map(|usd| stats.usd.unwrap_or(0.0) + usd).or(stats.usd);
+        counted.stats.calls += 1;
+    }
+
+    /// Counts what a request cost, as far as anybody knows.
+    pub fn billed(&self, bill: &Bill) {
+        if let Bill::Served { usage, usd } = bill {
+            let stats = &mut self.lock().stats;
+            stats.input_tokens += usage.input_tokens;
+            stats.output_tokens += usage.output_tokens;
+            stats.usd = usd.map(|usd| stats.usd.unwrap_or(0.0) + usd).or(stats.usd);
+        }
     }
 
     /// Counts a request that brought none; how many these are in a row.

@@ -248,6 +248,7 @@ fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> 
         }
         _ => llm::Backend::open(name, config, key, &shared)?,
     };
+    world.budget.check_price(name, config.price)?;
     Ok(Line::Remote(Arc::new(backend)))
 }
 

@@ -2,6 +2,7 @@
 //! and knows no Rhai.
 
 pub mod backends;
+pub mod budget;
 pub mod call;
 pub mod plan;
 pub mod pool;
@@ -11,5 +12,6 @@ pub mod settings;
 pub mod world;
 
 pub use backends::Backend;
+pub use budget::Budget;
 pub use scope::Scope;
 pub use world::World;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::runtime::Runtime;
 
 use super::backends::{Local, OpenBackends};
+use super::budget::{Budget, Caps};
 use super::plan::Redo;
 use super::pool::{STACK_BYTES, Threads};
 use super::settings::Settings;
@@ -16,7 +17,6 @@ use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
 use crate::llm::adapter::Functions;
-use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
@@ -69,7 +69,7 @@ pub struct World {
     /// The backends that are open.
     pub backends: OpenBackends,
     /// What may be spent.
-    pub purse: Arc<dyn Purse>,
+    pub budget: Budget,
     /// Slices left out because they are over their token budget.
     pub over_budget: AtomicU64,
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
@@ -85,18 +85,20 @@ pub struct World {
 impl World {
     /// The world of a project, with defaults that a command changes.
     pub fn new(project: Project, config: Config, events: Arc<dyn Events>, secrets: Secrets) -> World {
+        let (project, stop) = (Arc::new(project), Stop::default());
+        let budget = Budget::new(project.clone(), stop.clone(), Caps::default(), config.budget.into());
         World {
-            project: Arc::new(project),
+            project,
             config,
             events,
-            stop: Stop::default(),
+            stop,
             options: RunOptions::default(),
             settings: Settings::default(),
             clock: Box::new(|| jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
             secrets,
             threads: Threads::for_this_machine(),
             backends: OpenBackends::default(),
-            purse: Arc::new(Unlimited),
+            budget,
             over_budget: AtomicU64::new(0),
             locks: false,
             open_local: OnceLock::new(),
@@ -153,9 +155,14 @@ impl World {
         Ok(self.runtime.get_or_init(|| runtime))
     }
 
+    /// Sets the caps of this command, beside those of the configuration.
+    pub fn cap(&mut self, caps: Caps) {
+        self.budget = Budget::new(self.project.clone(), self.stop.clone(), caps, self.config.budget.into());
+    }
+
     /// What the backends share.
     pub fn shared(&self) -> Shared {
-        Shared { http: self.http.clone(), events: self.events.clone(), purse: self.purse.clone() }
+        Shared { http: self.http.clone(), events: self.events.clone(), purse: Arc::new(self.budget.clone()) }
     }
 
     /// A checkpoint of this run: opened, locked and mended once, then shared.

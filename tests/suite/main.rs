@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod adapter;
+mod budget;
 mod check;
 mod check_live;
 mod claude;
@@ -18,6 +19,7 @@ mod pipeline_run;
 mod process;
 mod progress;
 mod reference;
+mod status;
 mod stops;
 mod store;
 mod support;

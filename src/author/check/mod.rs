@@ -1,6 +1,7 @@
 //! Finds mistakes before anything runs: each script's syntax tree is held against what can be called,
 //! each configuration file, rubric and template is read. Nothing is sent, no script is evaluated.
 
+mod budget;
 mod calls;
 mod files;
 mod names;
@@ -51,6 +52,7 @@ pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> 
         }
     }
     findings.extend(scripts(session, &loaded));
+    findings.extend(budget::check(session, &loaded));
     once_each(findings)
 }
 
@@ -81,6 +83,7 @@ pub fn project(session: &Session) -> Vec<Finding> {
         Ok(paths) => {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             findings.extend(scripts(session, &paths));
+            findings.extend(budget::check(session, &paths));
         }
         Err(error) => findings.push(Finding::error("files", error)),
     }

@@ -184,11 +184,8 @@ impl Check<'_> {
     }
 
     fn budget(&mut self, config: &Config) {
-        let set = [("usd", config.budget.usd.is_some()), ("calls", config.budget.calls.is_some())];
-        for (key, _) in set.iter().filter(|(_, set)| *set) {
-            let hint = format!("set `{key}: null`, and a spending limit in your provider's account");
-            self.fault(&format!("budget.{key}"), "budgets are not enforced by this version yet", hint);
-        }
+        let usd = config.budget.usd.unwrap_or(0.0);
+        self.unless(usd.is_finite() && usd >= 0.0, "budget.usd".into(), "0 or more");
     }
 }
 

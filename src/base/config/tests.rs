@@ -120,13 +120,13 @@ fn addresses_hold_no_secrets_and_are_addresses() {
 #[test]
 fn all_faults_are_told_at_once() {
     let text = "backends:\n  a: {kind: openai}\n  b: {kind: script}\nlimits: {call_levels: 65}\n\
-                budget: {usd: 5, calls: 3}\nroles: {x: []}\n";
+                budget: {usd: -5, calls: 3}\nroles: {x: []}\n";
     let found = faults(text);
-    assert_eq!(found.len(), 6, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
     assert!(found[0].contains("needs a `model`") && found[1].contains("needs a `file`"));
     assert!(found[2].contains("the role `x` has no backend"));
     assert!(found[3].starts_with("4:10 `call_levels` must be from 1 to 64"), "{}", found[3]);
-    assert!(found[4].contains("budgets are not enforced by this version yet"));
+    assert!(found[4].starts_with("5:10 `usd` must be 0 or more"), "{}", found[4]);
     assert_eq!(Config::parse("c", text).unwrap_err().message(), "a backend of kind `openai` needs a `model`");
 }
 

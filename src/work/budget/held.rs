@@ -1,0 +1,113 @@
+//! A reserved sum on its way: what the worst case of a prompt is, and what becomes of it.
+
+use super::Budget;
+use super::caps::Cost;
+use crate::llm::Request;
+use crate::llm::purse::{Bill, Payment, Reservation};
+use crate::store::usage::Charge;
+
+/// Tokens that a provider adds to a prompt, at the most: around all of it, and around each message.
+const AROUND: (usize, usize) = (64, 16);
+
+/// What the model reads, in bytes, with what the provider adds.
+pub(super) fn size(request: &Request) -> usize {
+    request.bytes() + AROUND.0 + AROUND.1 * request.messages.len()
+}
+
+/// How many tokens a backend makes of a byte.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Density {
+    /// The most that was seen; 0 before the first reply.
+    densest: f64,
+}
+
+impl Density {
+    /// The most tokens of a prompt of that size: no tokenizer makes more than one of a byte; and once
+    /// replies have shown how many this one makes, no text is taken to have more than twice as many.
+    pub fn most_tokens(&self, size: usize) -> u64 {
+        let twice = if self.densest > 0.0 { self.densest * 2.0 } else { 1.0 };
+        (size as f64 * twice.min(1.0).max(self.densest)).ceil() as u64
+    }
+
+    /// Takes in what a server counted.
+    pub fn learn(&mut self, size: usize, tokens: u64) {
+        self.densest = self.densest.max(tokens as f64 / size.max(1) as f64);
+    }
+}
+
+/// A reservation of a [`Budget`].
+pub(super) struct Held {
+    budget: Budget,
+    backend: String,
+    structured: bool,
+    pub size: usize,
+    pub worst: Cost,
+    settled: bool,
+}
+
+impl Held {
+    pub fn new(budget: Budget, payment: &Payment, worst: Cost) -> Held {
+        Held {
+            budget,
+            backend: payment.backend.into(),
+            structured: payment.request.schema.is_some(),
+            size: size(payment.request),
+            worst,
+            settled: false,
+        }
+    }
+
+    /// What is to be written down, if it may have cost anything.
+    pub fn charge(&self, bill: Bill) -> Option<Charge> {
+        let charge = |usd| Charge {
+            time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            backend: self.backend.clone(),
+            structured: self.structured,
+            usd,
+            ..Charge::default()
+        };
+        match bill {
+            Bill::Nothing => None,
+            Bill::Unknown => Some(Charge { unknown: true, ..charge(self.worst.usd) }),
+            Bill::Served { usage, usd } => {
+                let (input_tokens, output_tokens) = (usage.input_tokens, usage.output_tokens);
+                Some(Charge { input_tokens, output_tokens, ..charge(usd) })
+            }
+        }
+    }
+
+    fn end(&mut self, bill: Bill) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.budget.clone().0.settle(self, bill);
+        }
+    }
+}
+
+impl Reservation for Held {
+    fn settle(mut self: Box<Self>, bill: Bill) {
+        self.end(bill);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.end(Bill::Unknown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_case_follows_what_servers_count() {
+        let mut density = Density::default();
+        assert_eq!(density.most_tokens(1000), 1000);
+        density.learn(1000, 250);
+        assert_eq!(density.most_tokens(1000), 500);
+        density.learn(1000, 700);
+        assert_eq!(density.most_tokens(1000), 1000);
+        density.learn(100, 460);
+        assert_eq!(density.most_tokens(1000), 4600);
+    }
+}
