@@ -6,7 +6,7 @@ use super::output::Output;
 use super::summary::{count, thousands};
 use super::{exit, json, signals};
 use crate::author::live::{self, Seen, Tried};
-use crate::base::Result;
+use crate::base::{Kind, Result};
 use crate::work::World;
 
 /// Asks, and tells; the exit code says whether all is well.
@@ -17,7 +17,8 @@ pub fn run(world: &World, output: &Output) -> Result<u8> {
     output.remark(&format!("asking {}, in free text and for JSON", count(probes.len(), "backend")));
     let mut failed = false;
     live::ask_all(world, |seen| {
-        if world.stop.check().is_ok() {
+        // Who interrupts does not want to hear of calls that were given up.
+        if world.stop.reason().is_none_or(|why| why.kind() != Kind::Interrupted) {
             failed |= tell(&seen, width, output);
         }
     })?;

@@ -223,3 +223,14 @@ fn ctrl_c_leaves_at_once() {
     running.wait().exits(130).says("interrupted");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn what_is_asked_counts_against_the_budget() {
+    let server = ModelServer::start();
+    let project = keyed(&server);
+    let config = project.read("config/fthost.yaml");
+    project.write("config/fthost.yaml", &format!("{config}budget: {{calls: 3}}\n"));
+    live(&project).exits(0);
+    live(&project).exits(2).prints("structured failed").says("budget.calls is used up");
+    assert_eq!(server.requests().len(), 3);
+}
