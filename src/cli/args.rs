@@ -78,6 +78,9 @@ pub struct Run {
     /// Items at a time; wins over the scripts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: Option<u32>,
+    /// Try 3 items of each step without any model, write nothing, and tell what the whole would cost
+    #[arg(long)]
+    pub dry_run: bool,
     /// Stop at the first item that fails
     #[arg(long)]
     pub fail_fast: bool,

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod docs;
+mod dry;
 mod eval;
 mod exit;
 mod init;

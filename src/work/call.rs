@@ -79,16 +79,20 @@ fn send(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Re
     world.stop.check()?;
     scope.check_calls()?;
     scope.check_deadline()?;
+    let structured = request.schema.is_some();
     // The ledger's first place: a reply that was paid for, by (job, item, branch, request, n).
     let reply = match &backend.line {
         Line::Local(local) => {
-            let reply = (local.respond)(&request, &backend.role)?;
+            let reply = (local.respond)(&request, &backend.role, scope)?;
             local.stats.count(&reply.usage);
             reply
         }
         Line::Remote(remote) => wait(scope, spawn(world, remote.clone(), request)?)?,
     };
     // The ledger's second place: the reply is on disk before the script sees it.
+    if let Some(dry) = &world.dry {
+        dry.count(backend, scope, structured, &reply.usage);
+    }
     Ok(reply)
 }
 

@@ -3,6 +3,7 @@
 
 pub mod backends;
 pub mod call;
+pub mod dry;
 pub mod plan;
 pub mod pool;
 pub mod process;

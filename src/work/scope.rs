@@ -18,17 +18,21 @@ pub struct Scope {
     pub deadline: Option<Instant>,
     /// Why no model may be asked here, where that is so.
     pub no_calls: Option<&'static str>,
+    /// For how many items this one stands in a dry run.
+    pub weight: Option<f64>,
 }
 
 impl Scope {
     /// The scope of one item.
     pub fn item(job: &Arc<str>, id: &str, deadline: Option<Instant>) -> Scope {
-        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline, no_calls: None }
+        Scope { job: Some(job.clone()), item: Some(id.into()), deadline, ..Scope::default() }
     }
 
-    /// The same, in no more time than the item `outer` has left, when it runs inside of one.
+    /// The same, in no more time than the item `outer` has left, when it runs inside of one; in a dry run it
+    /// stands for as many.
     pub fn within(mut self, outer: &Scope) -> Scope {
         self.deadline = self.deadline.into_iter().chain(outer.deadline).min();
+        self.weight = outer.weight.or(self.weight);
         self
     }
 

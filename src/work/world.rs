@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::runtime::Runtime;
 
 use super::backends::{Local, OpenBackends};
+use super::dry::DryRun;
 use super::plan::Redo;
 use super::pool::{STACK_BYTES, Threads};
 use super::settings::Settings;
@@ -74,6 +75,8 @@ pub struct World {
     pub over_budget: AtomicU64,
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
     pub locks: bool,
+    /// What a dry run finds out, when this is one.
+    pub dry: Option<DryRun>,
     open_local: OnceLock<OpenLocal>,
     open_adapter: OnceLock<OpenAdapter>,
     runtime: OnceLock<Runtime>,
@@ -99,6 +102,7 @@ impl World {
             purse: Arc::new(Unlimited),
             over_budget: AtomicU64::new(0),
             locks: false,
+            dry: None,
             open_local: OnceLock::new(),
             open_adapter: OnceLock::new(),
             runtime: OnceLock::new(),

@@ -1,0 +1,41 @@
+//! How long a backend's replies are taken to be.
+
+use crate::llm::stub::Length;
+
+/// Tokens of a free reply when nothing is known: a paragraph.
+const FREE: u64 = 120;
+
+/// Tokens of each text in a structured reply: a sentence or two.
+const EACH_TEXT: u64 = 25;
+
+/// An assumption, and why it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumed {
+    /// Whether it is about structured replies.
+    pub structured: bool,
+    /// The length.
+    pub length: Length,
+    /// Where it comes from, as a person reads it.
+    pub source: String,
+}
+
+/// The length of a backend's replies: structured ones, or others. All that a dry run assumes is here.
+pub fn assumed_reply(_backend: &str, structured: bool) -> Assumed {
+    let length = if structured { Length::EachText(EACH_TEXT) } else { Length::Reply(FREE) };
+    Assumed { structured, length, source: "nothing is known of it yet".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::llm::stub;
+    use crate::pipeline::tokens::{self, Encoding};
+
+    #[test]
+    fn filler_has_the_tokens_that_it_claims() {
+        let count = |text: &str| tokens::count(text, Encoding::default()) as i64;
+        for (wanted, seed) in [(20, 0), (120, 5), (120, 77), (700, 3)] {
+            let counted = count(&stub::filler(wanted, seed));
+            assert!((counted - wanted as i64).abs() <= 1 + wanted as i64 / 50, "{counted} for {wanted}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A dry run: a few items of each job on stubs, and from these what the whole would ask for and cost.
+//!
+//! Each call counts as often as its item stands for others. Later jobs work on what earlier ones made, so what
+//! an item stands for is kept by its id.
+
+mod assume;
+mod sample;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use assume::{Assumed, assumed_reply};
+pub use sample::Sample;
+
+use super::backends::{Backend, Line};
+use super::plan::Plan;
+use super::{Scope, World};
+use crate::llm::Usage;
+use crate::llm::stub::Stub;
+use crate::pipeline::tokens::{self, Encoding};
+
+/// What a dry run knows so far.
+#[derive(Default)]
+pub struct DryRun(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// What each item that was tried stands for, by the hash of its id.
+    weights: HashMap<u64, f64>,
+    /// Items for which others stand.
+    left_out: HashSet<u64>,
+    steps: Vec<Step>,
+    spent: BTreeMap<String, Spent>,
+    /// Calls outside of items, after items were left out.
+    uncertain: bool,
+}
+
+/// What a top-level `process` would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The job's name.
+    pub job: String,
+    /// Items that the dry run worked on.
+    pub tried: usize,
+    /// Those of them that failed.
+    pub failed: usize,
+    /// Items that a run would work on.
+    pub to_do: u64,
+    /// Items that are done already.
+    pub done: u64,
+    /// Items whose stale record a run would keep.
+    pub stale: u64,
+}
+
+/// What a backend would be asked for. Items stand for others, so counts are no whole numbers.
+#[derive(Default, Clone)]
+struct Spent {
+    calls: f64,
+    input_tokens: f64,
+    output_tokens: f64,
+    usd: Option<f64>,
+    is_script: bool,
+    free: bool,
+    structured: bool,
+}
+
+/// What a backend would be asked for, and what that costs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// Its name.
+    pub backend: String,
+    /// Calls.
+    pub calls: u64,
+    /// Tokens of prompts.
+    pub input_tokens: u64,
+    /// Tokens of replies.
+    pub output_tokens: u64,
+    /// Dollars, when the configuration has a price.
+    pub usd: Option<f64>,
+    /// Whether a script answers, which costs nothing.
+    pub is_script: bool,
+    /// The length of its replies, of each sort that was asked for: free text, structured.
+    pub assumed: Vec<Assumed>,
+}
+
+/// What the real command would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// The steps, in their order.
+    pub steps: Vec<Step>,
+    /// The backends that would be asked anything, by name.
+    pub backends: Vec<Expected>,
+    /// Whether there were calls outside of `process` that may depend on items which were left out.
+    pub uncertain: bool,
+}
+
+impl DryRun {
+    /// Chooses which of a job's items are tried. The others are left out of the plan.
+    pub fn sample(&self, job: &str, plan: &mut Plan) -> Sample {
+        let mut state = self.state();
+        let (sample, step) = sample::choose(job, plan, &state.weights, &state.left_out);
+        for id in sample.left_out(plan) {
+            state.weights.remove(&id);
+            state.left_out.insert(id);
+        }
+        state.weights.extend(&sample.weights);
+        state.steps.push(step);
+        sample
+    }
+
+    /// Notes how many of the tried items of a job failed.
+    pub fn failed(&self, job: &str, failed: usize) {
+        if let Some(step) = self.state().steps.iter_mut().rev().find(|step| step.job == job) {
+            step.failed = failed;
+        }
+    }
+
+    /// Counts a reply.
+    pub fn count(&self, backend: &Backend, scope: &Scope, structured: bool, usage: &Usage) {
+        let mut state = self.state();
+        state.uncertain |= scope.weight.is_none() && !state.left_out.is_empty();
+        let weight = scope.weight.unwrap_or(1.0);
+        let spent = state.spent.entry(backend.name.clone()).or_default();
+        spent.calls += weight;
+        spent.input_tokens += weight * usage.input_tokens as f64;
+        spent.output_tokens += weight * usage.output_tokens as f64;
+        spent.free |= !structured;
+        spent.structured |= structured;
+        match &backend.line {
+            Line::Local(_) => spent.is_script = true,
+            Line::Remote(remote) => {
+                let usd = remote.cost(usage.input_tokens, usage.output_tokens);
+                spent.usd = usd.map(|usd| spent.usd.unwrap_or(0.0) + weight * usd).or(spent.usd);
+            }
+        }
+    }
+
+    /// What it comes to.
+    pub fn estimate(&self) -> Estimate {
+        let state = self.state();
+        let backends = state.spent.iter().map(|(name, spent)| spent.expected(name)).collect();
+        Estimate { steps: state.steps.clone(), backends, uncertain: state.uncertain }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spent {
+    fn expected(&self, name: &str) -> Expected {
+        let sorts = [(self.free, false), (self.structured, true)];
+        let asked = sorts.into_iter().filter(|(asked, _)| *asked && !self.is_script);
+        Expected {
+            backend: name.into(),
+            calls: self.calls.round() as u64,
+            input_tokens: self.input_tokens.round() as u64,
+            output_tokens: self.output_tokens.round() as u64,
+            usd: self.usd,
+            is_script: self.is_script,
+            assumed: asked.map(|(_, structured)| assumed_reply(name, structured)).collect(),
+        }
+    }
+}
+
+/// What the stub of a backend needs.
+pub(super) fn stub(name: &str) -> Stub {
+    let name = name.to_string();
+    Stub {
+        count: Arc::new(|text| tokens::count(text, Encoding::default()) as u64),
+        assume: Box::new(move |structured| assumed_reply(&name, structured).length),
+    }
+}
+
+/// The sample of a job in a dry run; items of items are all tried.
+pub(super) fn sample(world: &World, job: &str, nested: bool, plan: &mut Plan) -> Option<Sample> {
+    world.dry.as_ref().filter(|_| !nested).map(|dry| dry.sample(job, plan))
+}
