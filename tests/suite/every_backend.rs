@@ -6,11 +6,11 @@ use serde_json::Value;
 use crate::support::{Ran, TestProject, live_config, root};
 
 /// Small, and all three steps.
-const PIPELINE: &str =
+pub const PIPELINE: &str =
     "run scripts/generate.rhai scripts/assess.rhai scripts/slice.rhai -s personas=2 -s turns=4";
 
 /// Every kind that asks a model: its `base_url` after the server's origin, and what else it needs.
-const KINDS: [(&str, &str, &str); 6] = [
+pub const KINDS: [(&str, &str, &str); 6] = [
     ("openai", "/v1", "api_key_env: null"),
     ("openai-chat", "/v1", "api_key_env: null"),
     ("google", "/v1beta", "api_key_env: null"),
@@ -20,7 +20,7 @@ const KINDS: [(&str, &str, &str); 6] = [
 ];
 
 /// A shipped project whose roles are all on one kind.
-fn project(server: &ModelServer, (kind, path, more): (&str, &str, &str)) -> TestProject {
+pub fn project(server: &ModelServer, (kind, path, more): (&str, &str, &str)) -> TestProject {
     let project = TestProject::shipped();
     let config = match kind {
         "claude" => format!(
@@ -34,7 +34,7 @@ fn project(server: &ModelServer, (kind, path, more): (&str, &str, &str)) -> Test
     project
 }
 
-fn run(project: &TestProject, words: &str) -> Ran {
+pub fn run(project: &TestProject, words: &str) -> Ran {
     let mut command = project.command(&words.split_whitespace().collect::<Vec<_>>());
     command.env("HOME", project.root());
     Ran::of(command)

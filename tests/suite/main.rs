@@ -6,6 +6,7 @@ mod check;
 mod claude;
 mod cli;
 mod docs;
+mod dry_run;
 mod every_backend;
 mod golden;
 mod golden_rhai;
