@@ -57,7 +57,9 @@ fn event(estimate: &Estimate) -> Value {
         "event": "estimate",
         "jobs": estimate.steps.iter().map(job).collect::<Vec<_>>(),
         "backends": estimate.backends.iter().map(backend).collect::<Vec<_>>(),
-        "all": {"calls": all.calls, "input_tokens": all.input, "output_tokens": all.output, "usd": all.usd},
+        "all": {"calls": all.calls, "input_tokens": all.input, "output_tokens": all.output, "usd": all.usd,
+            "usd_if_replies_half": all.between().map(|(half, _)| half),
+            "usd_if_replies_double": all.between().map(|(_, double)| double)},
         "assumptions": estimate.backends.iter().flat_map(assumed).collect::<Vec<_>>(),
         "remarks": remarks(estimate),
     })
@@ -81,6 +83,10 @@ fn text(estimate: &Estimate) -> String {
         false => lines.extend(table(estimate)),
     }
     lines.extend(assumptions(estimate));
+    let between = Sum::of(estimate).between();
+    lines.extend(between.map(|(half, double)| {
+        format!("if replies are half as long: {}; twice as long: {}", dollars(half), dollars(double))
+    }));
     lines.extend(remarks(estimate));
     lines.join("\n")
 }
@@ -129,6 +135,9 @@ struct Sum {
     output: u64,
     /// Of those that have a price.
     usd: Option<f64>,
+    /// If all replies were half as long, and twice as long.
+    half: f64,
+    double: f64,
 }
 
 impl Sum {
@@ -140,7 +149,14 @@ impl Sum {
             input: sum(|b| b.input_tokens),
             output: sum(|b| b.output_tokens),
             usd: prices.reduce(|a, b| a + b),
+            half: estimate.backends.iter().map(|b| b.usd_between.0).sum(),
+            double: estimate.backends.iter().map(|b| b.usd_between.1).sum(),
         }
+    }
+
+    /// The costs with other lengths, where there are any.
+    fn between(&self) -> Option<(f64, f64)> {
+        self.usd.filter(|usd| *usd > 0.0).map(|_| (self.half, self.double))
     }
 }
 
@@ -206,6 +222,7 @@ mod tests {
             input_tokens: calls * 1234,
             output_tokens: calls * 100,
             usd,
+            usd_between: usd.map_or((0.0, 0.0), |usd| (usd * 0.6, usd * 1.7)),
             is_script: false,
             assumed: vec![assumed(false, Length::Reply(120)), assumed(true, Length::EachText(25))],
         }
@@ -228,6 +245,7 @@ local       20     24,700       2,000      -
 all        500    617,000      50,000  $1.50
 assumed of gpt, local: 120 tokens a reply (a guess)
 assumed of gpt, local: 25 tokens for each text of a structured reply (a guess)
+if replies are half as long: $0.90; twice as long: $2.55
 no `price` in config/fthost.yaml, so no cost: local
 calls outside of `process` count once: they may depend on items that were not tried";
         assert_eq!(text(&estimate), expected);

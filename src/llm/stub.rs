@@ -46,6 +46,12 @@ pub fn filler(tokens: u64, seed: usize) -> String {
     prose::of(tokens, seed)
 }
 
+/// The tokens of a prompt that are [`filler`]: earlier replies, as far as scripts left them as they were.
+pub fn filler_in(request: &Request) -> u64 {
+    let texts = request.messages.iter().map(|message| &message.content).chain(&request.system);
+    texts.map(|text| prose::found_in(text)).sum()
+}
+
 /// The provider.
 pub(super) struct Stand {
     /// What it knows.

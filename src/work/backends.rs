@@ -233,7 +233,7 @@ fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> 
         answers if world.dry.is_some() => {
             let is_adapter = answers == Some(Answers::Adapter);
             let functions = is_adapter.then(|| world.open_adapter(config)).transpose()?;
-            llm::Backend::open_stub(name, config, functions, dry::stub(name), &shared)?
+            llm::Backend::open_stub(name, config, functions, dry::stub_of(name), &shared)?
         }
         Some(Answers::Adapter) => {
             let functions = world.open_adapter(config)?;

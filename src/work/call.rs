@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::backends::{Backend, Line};
+use super::dry::Asked;
 use super::{Scope, World, scope::out_of_time};
 use crate::base::{Error, Kind, Result};
 use crate::llm::{self, Message, Outcome, Reply, Request, Schema};
@@ -79,7 +80,7 @@ fn send(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Re
     world.stop.check()?;
     scope.check_calls()?;
     scope.check_deadline()?;
-    let structured = request.schema.is_some();
+    let asked = world.dry.as_ref().map(|_| Asked::of(&request));
     // The ledger's first place: a reply that was paid for, by (job, item, branch, request, n).
     let reply = match &backend.line {
         Line::Local(local) => {
@@ -90,8 +91,8 @@ fn send(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Re
         Line::Remote(remote) => wait(scope, spawn(world, remote.clone(), request)?)?,
     };
     // The ledger's second place: the reply is on disk before the script sees it.
-    if let Some(dry) = &world.dry {
-        dry.count(backend, scope, structured, &reply.usage);
+    if let (Some(dry), Some(asked)) = (&world.dry, asked) {
+        dry.count(backend, scope, asked, &reply.usage);
     }
     Ok(reply)
 }

@@ -108,10 +108,35 @@ fn the_shipped_pipeline_costs_what_was_foretold() {
         assert_close("tokens out", told["output_tokens"].as_f64().unwrap(), output as f64, 0.25);
         assert_close("dollars", told["usd"].as_f64().unwrap(), usd, 0.25);
         all = (all.0 + bill.len(), all.1 + usd);
-        eprintln!("{name}: {told}, really {} calls, {input} in, {output} out, {usd}", bill.len());
     }
     assert_eq!((all.0, &estimate["all"]["calls"]), (520, &520.into()));
     assert_close("all", estimate["all"]["usd"].as_f64().unwrap(), all.1, 0.25);
+}
+
+#[test]
+fn other_reply_lengths_cost_what_was_foretold() {
+    let server = ModelServer::start();
+    server.set_counter(|text| tokens::count(text, Encoding::default()) as u64);
+    let project = TestProject::shipped();
+    let config = format!("backends:{}", TWO_MODELS.replace("URL", &format!("\"{}\"", server.url())));
+    project.write("config/fthost.yaml", &config);
+    let words = "run scripts/generate.rhai -s personas=4";
+    let estimate = foretold(&project, words);
+    let usd = |key: &str| estimate["all"][key].as_f64().unwrap();
+    assert!(usd("usd_if_replies_half") < usd("usd") && usd("usd") < usd("usd_if_replies_double"));
+    for (key, tokens) in [("usd_if_replies_half", 60), ("usd_if_replies_double", 240)] {
+        server.set_rule(move |request| Answer::Text(speech(tokens, request.body.to_string().len())));
+        let before = cost(&server);
+        project.run(&format!("{words} --redo all")).exits(0);
+        assert_close(key, usd(key), cost(&server) - before, 0.1);
+    }
+}
+
+/// What the server's bill comes to by the prices of `TWO_MODELS`.
+fn cost(server: &ModelServer) -> f64 {
+    let price = |model: &str| if model == "big" { (2.5, 10.0) } else { (0.4, 1.6) };
+    let one = |input: u64, output: u64, (a, b): (f64, f64)| (input as f64 * a + output as f64 * b) / 1e6;
+    server.bill().iter().map(|c| one(c.input_tokens, c.output_tokens, price(&c.model))).sum()
 }
 
 // What is there already counts

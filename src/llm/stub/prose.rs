@@ -7,31 +7,54 @@ const WORDS: &[&str] = &[
     "let", "me", "know", "what", "they", "have", "done", "since", "last", "week",
 ];
 
-/// A sentence has so many words, and its full stop is a token, too.
-const SENTENCE: usize = 11;
+/// From a word to the next one: without a common divisor with their number, so that all come.
+const STEP: usize = 7;
+
+/// Tokens of a sentence: words, and its full stop.
+const SENTENCE: u64 = 11;
 
 /// About so many tokens, one at least; another seed begins elsewhere, so that no two replies of a talk are alike.
 pub(super) fn of(tokens: u64, seed: usize) -> String {
-    let (mut text, mut first) = (String::new(), true);
+    let (mut text, mut place) = (String::new(), seed);
     let mut left = tokens.max(1);
-    for place in seed.. {
-        if left == 0 {
-            break;
+    while left > 0 {
+        // One token alone makes no sentence.
+        let sentence = if left <= SENTENCE + 1 { left } else { SENTENCE };
+        for i in 0..(sentence - 1).max(1) {
+            let word = WORDS[place.wrapping_mul(STEP) % WORDS.len()];
+            text += if text.is_empty() { "" } else { " " };
+            text += &if i == 0 { capital(word) } else { word.into() };
+            place += 1;
         }
-        let word = WORDS[place.wrapping_mul(7) % WORDS.len()];
-        match (first, text.is_empty()) {
-            (true, true) => text.push_str(&capital(word)),
-            (true, false) => text.push_str(&format!(" {}", capital(word))),
-            (false, _) => text.push_str(&format!(" {word}")),
-        }
-        left -= 1;
-        first = left > 0 && (place - seed) % SENTENCE == SENTENCE - 2;
-        if first || left == 1 {
-            text.push('.');
-            left -= 1;
-        }
+        text += if sentence > 1 { "." } else { "" };
+        left -= sentence;
     }
     text
+}
+
+/// So many words in a row are no chance.
+const RUN: usize = 4;
+
+/// The tokens of a text that are from [`of`]: what earlier replies are in a prompt.
+pub(super) fn found_in(text: &str) -> u64 {
+    let (mut tokens, mut run, mut run_tokens) = (0, 0, 0);
+    let mut expected = usize::MAX;
+    for word in text.split_whitespace() {
+        let plain = word.trim_end_matches('.').to_lowercase();
+        let cost = if word.ends_with('.') { 2 } else { 1 };
+        let place = WORDS.iter().position(|known| *known == plain);
+        if place != Some(expected) {
+            tokens += if run >= RUN { run_tokens } else { 0 };
+            (run, run_tokens) = (0, 0);
+        }
+        if let Some(place) = place {
+            (run, run_tokens) = (run + 1, run_tokens + cost);
+            expected = (place + STEP) % WORDS.len();
+        } else {
+            expected = usize::MAX;
+        }
+    }
+    tokens + if run >= RUN { run_tokens } else { 0 }
 }
 
 fn capital(word: &str) -> String {
@@ -51,5 +74,17 @@ mod tests {
         assert_eq!(tokens, 240);
         assert!(long.ends_with('.') && !long.contains(". .") && !long.contains(".."), "{long}");
         assert_ne!(of(30, 1), of(30, 2));
+    }
+
+    #[test]
+    fn replies_are_found_again_in_a_prompt() {
+        let words: std::collections::BTreeSet<_> = WORDS.iter().collect();
+        assert_eq!(words.len(), WORDS.len(), "no word is there twice");
+        let prompt = format!("Answer this:\n| customer: {}\n\nand | {}", of(120, 5), of(57, 8));
+        assert_eq!(found_in(&prompt), 177);
+        assert_eq!(
+            found_in("The order was sent on time, and then it came back with a note. Look at this."),
+            0
+        );
     }
 }

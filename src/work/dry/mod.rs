@@ -15,8 +15,8 @@ pub use sample::Sample;
 use super::backends::{Backend, Line};
 use super::plan::Plan;
 use super::{Scope, World};
-use crate::llm::Usage;
-use crate::llm::stub::Stub;
+use crate::llm::stub::{self, Stub};
+use crate::llm::{Request, Usage};
 use crate::pipeline::tokens::{self, Encoding};
 
 /// What a dry run knows so far.
@@ -59,9 +59,39 @@ struct Spent {
     input_tokens: f64,
     output_tokens: f64,
     usd: Option<f64>,
+    if_half: f64,
+    if_double: f64,
     is_script: bool,
     free: bool,
     structured: bool,
+}
+
+/// What of a request matters for its cost.
+pub struct Asked {
+    structured: bool,
+    /// Tokens of the prompt that are earlier replies.
+    from_replies: u64,
+    /// The most tokens that the reply may have.
+    most: f64,
+}
+
+impl Asked {
+    /// That of a request.
+    pub fn of(request: &Request) -> Asked {
+        Asked {
+            structured: request.schema.is_some(),
+            from_replies: stub::filler_in(request),
+            most: request.params.max_tokens.map_or(f64::INFINITY, f64::from),
+        }
+    }
+
+    /// Tokens in and out, if all replies were longer by this factor.
+    fn tokens(&self, usage: &Usage, factor: f64) -> (u64, u64) {
+        let more = (factor - 1.0) * self.from_replies as f64;
+        let input = (usage.input_tokens as f64 + more).max(0.0);
+        let output = (usage.output_tokens as f64 * factor).min(self.most);
+        (input.round() as u64, output.round() as u64)
+    }
 }
 
 /// What a backend would be asked for, and what that costs.
@@ -77,6 +107,8 @@ pub struct Expected {
     pub output_tokens: u64,
     /// Dollars, when the configuration has a price.
     pub usd: Option<f64>,
+    /// Dollars, if all replies were half as long, and twice as long.
+    pub usd_between: (f64, f64),
     /// Whether a script answers, which costs nothing.
     pub is_script: bool,
     /// The length of its replies, of each sort that was asked for: free text, structured.
@@ -116,7 +148,7 @@ impl DryRun {
     }
 
     /// Counts a reply.
-    pub fn count(&self, backend: &Backend, scope: &Scope, structured: bool, usage: &Usage) {
+    pub fn count(&self, backend: &Backend, scope: &Scope, asked: Asked, usage: &Usage) {
         let mut state = self.state();
         state.uncertain |= scope.weight.is_none() && !state.left_out.is_empty();
         let weight = scope.weight.unwrap_or(1.0);
@@ -124,14 +156,20 @@ impl DryRun {
         spent.calls += weight;
         spent.input_tokens += weight * usage.input_tokens as f64;
         spent.output_tokens += weight * usage.output_tokens as f64;
-        spent.free |= !structured;
-        spent.structured |= structured;
-        match &backend.line {
-            Line::Local(_) => spent.is_script = true,
-            Line::Remote(remote) => {
-                let usd = remote.cost(usage.input_tokens, usage.output_tokens);
-                spent.usd = usd.map(|usd| spent.usd.unwrap_or(0.0) + weight * usd).or(spent.usd);
-            }
+        spent.free |= !asked.structured;
+        spent.structured |= asked.structured;
+        let Line::Remote(remote) = &backend.line else {
+            spent.is_script = true;
+            return;
+        };
+        let cost = |factor| {
+            let (input, output) = asked.tokens(usage, factor);
+            remote.cost(input, output).map(|usd| weight * usd)
+        };
+        if let (Some(usual), Some(half), Some(double)) = (cost(1.0), cost(0.5), cost(2.0)) {
+            spent.usd = Some(spent.usd.unwrap_or(0.0) + usual);
+            spent.if_half += half;
+            spent.if_double += double;
         }
     }
 
@@ -157,6 +195,7 @@ impl Spent {
             input_tokens: self.input_tokens.round() as u64,
             output_tokens: self.output_tokens.round() as u64,
             usd: self.usd,
+            usd_between: (self.if_half, self.if_double),
             is_script: self.is_script,
             assumed: asked.map(|(_, structured)| assumed_reply(name, structured)).collect(),
         }
@@ -164,7 +203,7 @@ impl Spent {
 }
 
 /// What the stub of a backend needs.
-pub(super) fn stub(name: &str) -> Stub {
+pub(super) fn stub_of(name: &str) -> Stub {
     let name = name.to_string();
     Stub {
         count: Arc::new(|text| tokens::count(text, Encoding::default()) as u64),
