@@ -84,7 +84,7 @@ fn open(common: &Common, args: &Run, output: &Output) -> Result<(Session, Option
     world.settings = Settings::parse(&args.setting)?;
     world.locks = true;
     let session = Session::new(world);
-    signals::listen(&session.world, output)?;
+    signals::listen(&session.world, output, scratch.as_ref().map(|dir| dir.path().to_path_buf()))?;
     let world = session.world.clone();
     output.watch(Box::new(move || world.backends.spent()));
     Ok((session, scratch))

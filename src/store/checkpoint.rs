@@ -176,7 +176,7 @@ fn open_to_run(project: &Project, path: &str) -> Result<Opened> {
     if let Some(checkpoint) = held.get(&real).and_then(std::sync::Weak::upgrade) {
         return Ok(Opened { checkpoint, warnings: Vec::new() });
     }
-    let lock = (!project.has_scratch()).then(|| Lock::take(project, &real)).transpose()?;
+    let lock = Lock::take(project, &real)?;
     let shown = paths::display(&real);
     let (_, file) = project.open_append(&shown)?;
     let file = file.into_std();
@@ -190,7 +190,7 @@ fn open_to_run(project: &Project, path: &str) -> Result<Opened> {
         file: Some(file),
         index: RwLock::new(index),
         writer: Some(writer),
-        _lock: lock,
+        _lock: Some(lock),
         claimed: AtomicBool::new(false),
     });
     held.insert(real, Arc::downgrade(&checkpoint));

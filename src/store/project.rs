@@ -57,7 +57,7 @@ impl Project {
         &self.root
     }
 
-    /// Whether writes go elsewhere, so that no lock is needed.
+    /// Whether writes go elsewhere, locks included.
     pub(super) fn has_scratch(&self) -> bool {
         self.scratch.is_some()
     }
