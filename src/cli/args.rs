@@ -91,6 +91,9 @@ pub struct Run {
     /// Make no more than so many calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
+    /// Try 3 items of each step without any model, write nothing, and tell what the whole would cost
+    #[arg(long)]
+    pub dry_run: bool,
     /// Stop at the first item that fails
     #[arg(long)]
     pub fail_fast: bool,

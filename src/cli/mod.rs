@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod clock;
 mod docs;
+mod dry;
 mod eval;
 mod exit;
 mod init;

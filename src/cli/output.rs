@@ -63,6 +63,17 @@ impl Output {
         }
     }
 
+    /// A remark for those who want to know more.
+    pub fn detail(&self, text: &str) {
+        if self.is_verbose() {
+            self.remark(text);
+        }
+    }
+
+    fn is_verbose(&self) -> bool {
+        *self.0.verbose.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An error, as a report on stderr.
     pub fn error(&self, error: &Error) {
         self.machine(&json::error("error", error));
@@ -116,9 +127,7 @@ impl Output {
 
     fn item_ended(&self, id: String, outcome: ItemOutcome, error: Option<Error>) {
         self.0.progress.item_ended(outcome);
-        if *self.0.verbose.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.remark(&format!("{id}: {}", json::outcome_name(outcome)));
-        }
+        self.detail(&format!("{id}: {}", json::outcome_name(outcome)));
         if let Some(error) = error {
             self.0.failures.lock().unwrap_or_else(PoisonError::into_inner).push((id, error));
         }

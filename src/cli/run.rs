@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::args::{Common, Run};
 use super::check::show_errors;
 use super::output::{Output, end_event};
-use super::{exit, project, signals, summary};
+use super::{dry, exit, project, signals, summary};
 use crate::author::check;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
@@ -28,7 +29,7 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
         output.machine(&end_event(code, seconds, spent));
         seconds
     };
-    let (session, units) = match prepare(common, args, output) {
+    let Ready { session, units, _scratch } = match prepare(common, args, output) {
         Ok(ready) => ready,
         Err(code) => {
             end(code, (json!([]), json!([])));
@@ -38,19 +39,35 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let code = run_all(&session, &units, output);
     session.world.release_checkpoints();
     let world = &session.world;
+    if let Some(dry) = &world.dry {
+        // What a script that broke off would have asked for is not known.
+        if code <= exit::ITEMS_FAILED {
+            dry::report(dry, &world.budget, output);
+        }
+        end(code, (json!([]), json!([])));
+        return Ok(code);
+    }
     let seconds = end(code, (summary::backends_json(world), summary::caps_json(world)));
     summary::totals(world, seconds, output);
     Ok(code)
 }
 
+/// What is to be run.
+struct Ready {
+    session: Session,
+    units: Vec<Arc<Unit>>,
+    /// Where a dry run writes; goes with it.
+    _scratch: Option<TempDir>,
+}
+
 /// The project and its checked scripts, ready to run. A mistake anywhere, also in a branch that never runs,
 /// is told now; what is left of it is the exit code.
-fn prepare(common: &Common, args: &Run, output: &Output) -> Result<(Session, Vec<Arc<Unit>>), u8> {
+fn prepare(common: &Common, args: &Run, output: &Output) -> Result<Ready, u8> {
     let tell = |error: Error| {
         output.error(&error);
         exit::code(&error)
     };
-    let session = open(common, args, output).map_err(tell)?;
+    let (session, scratch) = open(common, args, output).map_err(tell)?;
     let entries = entries(&session, args).map_err(tell)?;
     if show_errors(&check::entries(&session, &entries), output) {
         output.remark("nothing was run");
@@ -59,20 +76,21 @@ fn prepare(common: &Common, args: &Run, output: &Output) -> Result<(Session, Vec
     let loaded = |(path, _): &(String, String)| session.engine.library().unit(path);
     let units: Vec<_> = entries.iter().filter_map(loaded).collect();
     session.world.settings.check_known(&settings_read(&session, &units)).map_err(tell)?;
-    Ok((session, units))
+    Ok(Ready { session, units, _scratch: scratch })
 }
 
-fn open(common: &Common, args: &Run, output: &Output) -> Result<Session> {
+fn open(common: &Common, args: &Run, output: &Output) -> Result<(Session, Option<TempDir>)> {
     let mut world = project::open(common, output)?;
+    let scratch = args.dry_run.then(|| dry::prepare(&mut world, output)).transpose()?;
     world.options = options(args);
     world.settings = Settings::parse(&args.setting)?;
     world.locks = true;
     world.cap(Caps { usd: args.max_usd, calls: args.max_calls });
     let session = Session::new(world);
-    signals::listen(&session.world, output)?;
+    signals::listen(&session.world, output, scratch.as_ref().map(|dir| dir.path().to_path_buf()))?;
     let world = session.world.clone();
     output.watch(Box::new(move || world.backends.spent()));
-    Ok(session)
+    Ok((session, scratch))
 }
 
 fn options(args: &Run) -> RunOptions {
@@ -116,7 +134,7 @@ fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
     match &result {
         // The reason says what all of them say.
         Err(error) if error.kind() == Kind::Repeating => {}
-        _ => summary::failures(&failures, output),
+        _ => summary::failures(&failures, session.world.dry.is_none(), output),
     }
     match result {
         Ok(()) if failures.is_empty() => exit::DONE,

@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM: the first drains, the second leaves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,23 +16,25 @@ const DRAIN: Duration = Duration::from_secs(60);
 /// How long scripts have to write down what they have, once requests are given up.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// Listens for the rest of the process's life; requests on the wire may come to their end, and are saved.
-pub fn listen(world: &World, output: &Output) -> Result<()> {
-    listen_with(world, output, DRAIN)
+/// Listens for the rest of the process's life; requests on the wire may come to their end, and are saved. A
+/// directory that is only for this run goes when it leaves.
+pub fn listen(world: &World, output: &Output, scratch: Option<PathBuf>) -> Result<()> {
+    listen_with(world, output, DRAIN, scratch)
 }
 
 /// Likewise, where nothing is saved: requests on the wire are given up at once.
 pub fn listen_impatiently(world: &World, output: &Output) -> Result<()> {
-    listen_with(world, output, Duration::ZERO)
+    listen_with(world, output, Duration::ZERO, None)
 }
 
-fn listen_with(world: &World, output: &Output, drain: Duration) -> Result<()> {
+fn listen_with(world: &World, output: &Output, drain: Duration, scratch: Option<PathBuf>) -> Result<()> {
     let runtime = world.runtime()?;
     let _inside = runtime.enter();
     let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
     let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-    let listener = Listener { stop: world.stop.clone(), output: output.clone(), drain, interrupt, terminate };
+    let (stop, output) = (world.stop.clone(), output.clone());
+    let listener = Listener { stop, output, drain, scratch, interrupt, terminate };
     runtime.spawn(listener.run());
     Ok(())
 }
@@ -40,6 +43,7 @@ struct Listener {
     stop: Stop,
     output: Output,
     drain: Duration,
+    scratch: Option<PathBuf>,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -57,6 +61,9 @@ impl Listener {
         let _ = tokio::time::timeout(self.drain, self.next()).await;
         self.stop.abort.cancel();
         tokio::time::sleep(LEAVE).await;
+        if let Some(scratch) = &self.scratch {
+            let _ = std::fs::remove_dir_all(scratch);
+        }
         self.output.flush();
         std::process::exit(130);
     }

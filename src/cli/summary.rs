@@ -11,8 +11,8 @@ use crate::work::budget::{Cap, dollars};
 /// Failures that are shown in full; the rest is counted.
 const SHOWN: usize = 3;
 
-/// The failed items: alike ones together, the first of each as a report.
-pub fn failures(failures: &[(String, Error)], output: &Output) {
+/// The failed items: alike ones together, the first of each as a report; `kept`: they are listed in a file.
+pub fn failures(failures: &[(String, Error)], kept: bool, output: &Output) {
     let mut groups: Vec<(&Error, Vec<&str>)> = Vec::new();
     for (id, error) in failures {
         let alike = |(known, _): &&mut (&Error, Vec<&str>)| {
@@ -32,7 +32,7 @@ pub fn failures(failures: &[(String, Error)], output: &Output) {
     if groups.len() > SHOWN {
         output.remark(&format!("... and {} of other kinds", count(groups.len() - SHOWN, "failure")));
     }
-    if !failures.is_empty() {
+    if !failures.is_empty() && kept {
         output.remark("failed items are listed in the .failed.jsonl file beside the checkpoint, and tried again next time");
     }
 }

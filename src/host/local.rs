@@ -11,6 +11,7 @@ use crate::base::config::BackendConfig;
 use crate::base::{Error, Kind, Result};
 use crate::llm::{Outcome, Reply, Request, Usage};
 use crate::script::{Ctx, ScriptEngine, context::Run, values};
+use crate::work::Scope;
 use crate::work::backends::{Local, LocalStats};
 
 /// The module behind `kind: offline`.
@@ -33,7 +34,8 @@ pub fn open(engine: &Arc<ScriptEngine>, root: &Ctx, name: &str, config: &Backend
     let origin = script.origin();
     let structured = script.defines("complete_structured", 2);
     let caller = Caller { script, ctx, model: model.clone(), structured };
-    let respond = Box::new(move |request: &Request, role: &str| caller.respond(request, role));
+    let respond =
+        Box::new(move |request: &Request, role: &str, scope: &Scope| caller.respond(request, role, scope));
     let (kind, stats) = (config.kind.clone(), LocalStats::default());
     Ok(Local { kind, model, origin, respond, structured, stats })
 }
@@ -52,21 +54,19 @@ struct Caller {
 }
 
 impl Caller {
-    fn respond(&self, request: &Request, role: &str) -> Result<Reply> {
+    fn respond(&self, request: &Request, role: &str, asked_in: &Scope) -> Result<Reply> {
         let map = self.request_map(request, role);
+        // What it asks a provider for belongs to no item, and in a dry run counts as often as this one.
+        let ctx = self.ctx.with_scope(Scope { weight: asked_in.weight, ..Scope::default() });
         let value = match &request.schema {
             Some(schema) if self.structured => {
                 let schema = values::from_json(schema.value());
-                self.call("complete_structured", vec![map, schema])?
+                self.script.call("complete_structured", vec![map, schema], &ctx)?
             }
-            _ => self.call("complete", vec![map])?,
+            _ => self.script.call("complete", vec![map], &ctx)?,
         };
         let structured = request.schema.is_some() && self.structured;
         self.reply(request, value, structured)
-    }
-
-    fn call(&self, function: &str, arguments: Vec<Dynamic>) -> Result<Dynamic> {
-        self.script.call(function, arguments, &self.ctx)
     }
 
     fn request_map(&self, request: &Request, role: &str) -> Dynamic {

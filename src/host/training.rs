@@ -79,7 +79,10 @@ fn write(ctx: &Ctx, dir: &str, examples: Array, options: &Map) -> Result<Map> {
         refuse_mixture(&examples)?;
     }
     let set = TrainingSet::build(&examples, share, loss)?;
-    set.summary.warnings.iter().for_each(|text| ctx.world.emit(Event::Warning(text.clone())));
+    // The few items of a dry run say nothing about the whole.
+    if ctx.world.dry.is_none() {
+        set.summary.warnings.iter().for_each(|text| ctx.world.emit(Event::Warning(text.clone())));
+    }
     let unchanged = write_files(ctx, dir.trim_end_matches('/'), &set)?;
     summary(ctx, &set, unchanged)
 }

@@ -25,6 +25,7 @@ pub mod retry;
 pub mod schema;
 pub mod secret;
 pub mod stats;
+pub mod stub;
 pub mod table;
 pub mod transport;
 mod unique;

@@ -33,16 +33,7 @@ impl Http {
 
     /// A channel to the server of a backend.
     pub(super) fn channel(&self, config: &BackendConfig, base_url: &str) -> Result<Channel> {
-        let wrong = |why: String| Error::new(Kind::Config, why);
-        let base = Url::parse(base_url).map_err(|e| wrong(format!("`base_url` is not a valid URL: {e}")))?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &config.headers {
-            let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
-            let (Ok(key), Ok(value)) = parsed else {
-                return Err(wrong(format!("the header `{name}` has characters that cannot be sent")));
-            };
-            headers.insert(key, value);
-        }
+        let (base, headers) = read(config, base_url)?;
         let client = self.client(Timeouts::duration(config.timeouts.connect), !is_loopback(&base))?;
         let base_url = base_url.trim_end_matches('/').to_string();
         Ok(Channel {
@@ -71,6 +62,26 @@ impl Http {
         clients.insert((connect, proxied), client.clone());
         Ok(client)
     }
+}
+
+/// Scheme, host and port of a backend's server; no channel is opened.
+pub(super) fn origin(config: &BackendConfig, base_url: &str) -> Result<String> {
+    Ok(read(config, base_url)?.0.origin().ascii_serialization())
+}
+
+/// The address and the headers of the configuration.
+fn read(config: &BackendConfig, base_url: &str) -> Result<(Url, HeaderMap)> {
+    let wrong = |why: String| Error::new(Kind::Config, why);
+    let base = Url::parse(base_url).map_err(|e| wrong(format!("`base_url` is not a valid URL: {e}")))?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers {
+        let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+        let (Ok(key), Ok(value)) = parsed else {
+            return Err(wrong(format!("the header `{name}` has characters that cannot be sent")));
+        };
+        headers.insert(key, value);
+    }
+    Ok((base, headers))
 }
 
 /// A way to one origin.

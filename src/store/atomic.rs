@@ -61,6 +61,15 @@ fn aside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{random:016x}{SUFFIX}"))
 }
 
+/// Removes the file at `path`, if there is one.
+pub fn remove(dir: &Dir, path: &Path) -> Result<()> {
+    match dir.remove_file(path) {
+        Ok(()) => sync_parent(dir, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(disk_error("remove", path, &error)),
+    }
+}
+
 /// Makes the directories above `path`, each one's entry flushed.
 pub fn make_parents(dir: &Dir, path: &Path) -> Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };

@@ -148,6 +148,11 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// Forgets the records of all other ids, as long as it is open. The file keeps them.
+    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
+        self.index.write().unwrap_or_else(PoisonError::into_inner).retain(|id, _| keep(id));
+    }
+
     fn read_index<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
         read(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -177,6 +182,8 @@ fn open_to_run(project: &Project, path: &str) -> Result<Opened> {
     let file = file.into_std();
     let (index, tail) = load(&shown, &file)?;
     let warning = tail.map(|tail| mend::mend(project, &real, &file, &tail)).transpose()?;
+    // Of a copy that is thrown away there is nothing to tell.
+    let warning = warning.filter(|_| !project.has_scratch());
     let writer = writer(&real, &file).map_err(|e| atomic::disk_error("open", &real, &e))?;
     let checkpoint = Arc::new(Checkpoint {
         path: shown,

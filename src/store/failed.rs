@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::append::Appender;
-use super::{Project, atomic, lines, mend, paths};
+use super::{Project, atomic, lines, mend};
 use crate::base::{Error, Kind, Result};
 
 /// A failed item.
@@ -129,12 +128,11 @@ impl FailedFile {
         let mut state = self.lock();
         state.items.retain(|id, item| item.redo || still_failing(id));
         state.writer = None;
-        let real = paths::resolve_for_write(project.dir(), &self.path)?;
         if state.items.is_empty() {
-            return remove(project, real);
+            return project.remove(&self.path);
         }
-        atomic::make_parents(project.dir(), &real)?;
-        atomic::replace(project.dir(), &real, &whole_text(&state.items)?)
+        let real = project.ensure_writable(&self.path)?;
+        atomic::replace(project.target(), &real, &whole_text(&state.items)?)
     }
 
     fn writer(&self, project: &Project) -> Result<Arc<Appender>> {
@@ -182,12 +180,4 @@ fn whole_text(items: &BTreeMap<String, FailedItem>) -> Result<Vec<u8>> {
         text.push(b'\n');
     }
     Ok(text)
-}
-
-fn remove(project: &Project, real: PathBuf) -> Result<()> {
-    match project.dir().remove_file(&real) {
-        Ok(()) => atomic::sync_parent(project.dir(), &real),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(atomic::disk_error("remove", &real, &error)),
-    }
 }

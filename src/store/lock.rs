@@ -35,7 +35,7 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
         let failed = |e| atomic::disk_error("lock", &path, &e);
-        let mut file = project.dir().open_with(&path, &options).map_err(failed)?.into_std();
+        let mut file = project.target().open_with(&path, &options).map_err(failed)?.into_std();
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(real, &mut file)),

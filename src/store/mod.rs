@@ -11,6 +11,7 @@ pub mod lock;
 pub mod mend;
 pub mod paths;
 pub mod project;
+mod scratch;
 pub mod usage;
 
 pub use checkpoint::{Checkpoint, Entry, Mode, Opened};

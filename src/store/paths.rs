@@ -31,9 +31,25 @@ pub fn display(path: &Path) -> String {
 /// Where an existing `path` really stands below the root, if scripts may read it.
 pub fn resolve(dir: &Dir, path: &str) -> Result<PathBuf> {
     judge_words(path)?;
-    let real = dir.canonicalize(path).map_err(|e| lookup_error(dir, path, &e))?;
-    let real: PathBuf = real.components().filter(|part| *part != Component::CurDir).collect();
+    let real = plain(&dir.canonicalize(path).map_err(|e| lookup_error(dir, path, &e))?);
     if has_forbidden(&real) { Err(denied(path, READS)) } else { Ok(real) }
+}
+
+/// Without parts that say nothing.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}
+
+/// Where a path stands or would stand: what exists of it is resolved, and readable for scripts; the rest is
+/// as it is written. The flag tells whether the rest are plain names.
+pub(super) fn place(dir: &Dir, path: &str) -> Result<(PathBuf, bool)> {
+    judge_words(path)?;
+    let (base, rest) = split_existing(dir, Path::new(path));
+    let base = base.to_str().filter(|base| !base.is_empty()).unwrap_or(".");
+    let base = resolve(dir, base).map_err(|e| broken_link(path, e))?;
+    let plain = rest.components().all(|part| matches!(part, Component::Normal(_)));
+    // Part by part: joining an empty path would add a slash.
+    Ok((base.components().chain(rest.components()).collect(), plain))
 }
 
 /// Where a file that may not exist yet would stand, if scripts may write there.
@@ -42,20 +58,17 @@ pub fn resolve_for_write(dir: &Dir, path: &str) -> Result<PathBuf> {
     if path.ends_with('/') {
         return Err(Error::new(Kind::Argument, format!("`{path}` names a directory, not a file")));
     }
-    let (base, rest) = split_existing(dir, Path::new(path));
-    let base = base.to_str().filter(|base| !base.is_empty()).unwrap_or(".");
-    let base = resolve(dir, base).map_err(|e| broken_link(path, e))?;
-    // Part by part: joining an empty path would add a slash.
-    let real: PathBuf = base.components().chain(rest.components()).collect();
-    let plain = rest.components().all(|part| matches!(part, Component::Normal(_)));
+    let (real, plain) = place(dir, path)?;
     let below_data = real.starts_with("data") && real.components().count() > 1;
     if !plain || !below_data || has_forbidden(&real) {
         return Err(denied(path, WRITES));
     }
-    if dir.is_dir(&real) {
-        return Err(Error::new(Kind::Argument, format!("`{path}` is a directory, not a file")));
-    }
-    Ok(real)
+    if dir.is_dir(&real) { Err(is_directory(path)) } else { Ok(real) }
+}
+
+/// The error of a directory where a file is to be written.
+pub(super) fn is_directory(path: &str) -> Error {
+    Error::new(Kind::Argument, format!("`{path}` is a directory, not a file"))
 }
 
 /// A link that leads nowhere would be created where it points, which may be a forbidden place.

@@ -10,6 +10,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
 use globset::GlobBuilder;
 
+use super::scratch::Scratch;
 use super::{Checkpoint, atomic, paths};
 use crate::base::{Error, Kind, Result};
 
@@ -20,6 +21,8 @@ pub const MARKER: &str = "config/fthost.yaml";
 pub struct Project {
     root: PathBuf,
     dir: Dir,
+    /// Where a dry run writes.
+    scratch: Option<Scratch>,
     /// Files that this run appends to: a whole write would lose what others have appended.
     appended: Mutex<HashSet<PathBuf>>,
     /// The checkpoints that this run holds, so that its scripts share them instead of locking each other out.
@@ -40,7 +43,13 @@ impl Project {
             Error::io(Kind::NotFound, "open the project at", absolute.display(), &e)
                 .hint("name its directory with --project DIR, or make one with `fthost init DIR`")
         })?;
-        Ok(Project { root: absolute, dir, appended: Mutex::default(), held: Mutex::default() })
+        let (scratch, appended, held) = Default::default();
+        Ok(Project { root: absolute, dir, scratch, appended, held })
+    }
+
+    /// The same, left as it is: what is written goes to another directory, and is read from there.
+    pub fn with_scratch(self, at: &Path) -> Result<Project> {
+        Ok(Project { scratch: Some(Scratch::open(at)?), ..self })
     }
 
     /// The project's directory, absolute.
@@ -48,9 +57,34 @@ impl Project {
         &self.root
     }
 
-    /// The handle on the root, for this layer.
+    /// Whether writes go elsewhere, locks included.
+    pub(super) fn has_scratch(&self) -> bool {
+        self.scratch.is_some()
+    }
+
+    /// The handle on the root itself.
     pub(super) fn dir(&self) -> &Dir {
         &self.dir
+    }
+
+    /// The handle on where this layer writes.
+    pub(super) fn target(&self) -> &Dir {
+        self.scratch.as_ref().map_or(&self.dir, Scratch::dir)
+    }
+
+    /// Where files may stand; the first that has one counts.
+    fn dirs(&self) -> impl Iterator<Item = &Dir> {
+        self.scratch.iter().map(Scratch::dir).chain([&self.dir])
+    }
+
+    /// Where an existing `path` stands, if scripts may read it.
+    fn locate(&self, path: &str) -> Result<(&Dir, PathBuf)> {
+        if let Some(scratch) = &self.scratch
+            && let Some(real) = scratch.find(&self.dir, path)
+        {
+            return Ok((scratch.dir(), real));
+        }
+        Ok((&self.dir, paths::resolve(&self.dir, path)?))
     }
 
     /// The checkpoints of this run.
@@ -68,8 +102,8 @@ impl Project {
 
     /// A file to stream from.
     pub fn open_read(&self, path: &str) -> Result<File> {
-        let real = paths::resolve(&self.dir, path)?;
-        let meta = self.dir.metadata(&real).map_err(|e| paths::lookup_error(&self.dir, path, &e))?;
+        let (dir, real) = self.locate(path)?;
+        let meta = dir.metadata(&real).map_err(|e| paths::lookup_error(dir, path, &e))?;
         if meta.is_dir() {
             return Err(Error::new(Kind::Argument, format!("`{path}` is a directory, not a file"))
                 .hint("list_files(\"dir/*\") names the files in it"));
@@ -77,12 +111,12 @@ impl Project {
         if !meta.is_file() {
             return Err(paths::denied(path, "it is not a regular file"));
         }
-        self.dir.open(&real).map_err(|e| paths::lookup_error(&self.dir, path, &e))
+        dir.open(&real).map_err(|e| paths::lookup_error(dir, path, &e))
     }
 
     /// Whether a file or directory is there that scripts may read.
     pub fn exists(&self, path: &str) -> Result<bool> {
-        match paths::resolve(&self.dir, path) {
+        match self.locate(path) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == Kind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -101,19 +135,26 @@ impl Project {
         let start = literal_start(glob);
         let mut found = Vec::new();
         match paths::resolve(&self.dir, start) {
-            Ok(_) => self.walk(start, &mut found),
+            Ok(_) => self.walk(&self.dir, start, start, &mut found),
             Err(error) if error.kind() == Kind::NotFound => {}
             Err(error) => return Err(error),
         }
+        if let Some(scratch) = &self.scratch
+            && let Some(real) = scratch.find(&self.dir, start)
+        {
+            self.walk(scratch.dir(), &paths::display(&real), start, &mut found);
+        }
         found.retain(|path| matcher.is_match(path));
         found.sort();
+        found.dedup();
         Ok(found)
     }
 
-    fn walk(&self, start: &str, found: &mut Vec<String>) {
-        let mut open = vec![start.to_string()];
-        while let Some(base) = open.pop() {
-            let Ok(entries) = self.dir.read_dir(&base) else { continue };
+    /// The files below `real`, by their paths below `start`, as which it was named.
+    fn walk(&self, dir: &Dir, real: &str, start: &str, found: &mut Vec<String>) {
+        let mut open = vec![(real.to_string(), start.to_string())];
+        while let Some((real, base)) = open.pop() {
+            let Ok(entries) = dir.read_dir(if real.is_empty() { "." } else { &real }) else { continue };
             for entry in entries.flatten() {
                 let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
                     continue;
@@ -121,9 +162,9 @@ impl Project {
                 if paths::is_forbidden(&name) || atomic::is_leftover(&name) {
                     continue;
                 }
-                let path = if base == "." { name } else { format!("{base}/{name}") };
+                let path = below(&base, &name);
                 if kind.is_dir() {
-                    open.push(path);
+                    open.push((below(&real, &name), path));
                 } else if kind.is_file() || kind.is_symlink() && self.is_readable_file(&path) {
                     found.push(path);
                 }
@@ -137,17 +178,31 @@ impl Project {
 
     /// Makes the directories that a file at `path` needs, and says where it really stands.
     pub fn ensure_writable(&self, path: &str) -> Result<PathBuf> {
-        let real = paths::resolve_for_write(&self.dir, path)?;
-        atomic::make_parents(&self.dir, &real)?;
+        let real = self.place_to_write(path)?;
+        atomic::make_parents(self.target(), &real)?;
         Ok(real)
+    }
+
+    fn place_to_write(&self, path: &str) -> Result<PathBuf> {
+        let real = paths::resolve_for_write(&self.dir, path)?;
+        if self.target().is_dir(&real) { Err(paths::is_directory(path)) } else { Ok(real) }
     }
 
     /// Replaces the file at `path`, wholly or not at all. Refuses a checkpoint.
     pub fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        let real = paths::resolve_for_write(&self.dir, path)?;
+        let real = self.place_to_write(path)?;
         self.refuse_checkpoint(path, &real)?;
-        atomic::make_parents(&self.dir, &real)?;
-        atomic::replace(&self.dir, &real, bytes)
+        atomic::make_parents(self.target(), &real)?;
+        atomic::replace(self.target(), &real, bytes)
+    }
+
+    /// Removes a file of this layer's own below `data/`, if there is one.
+    pub(super) fn remove(&self, path: &str) -> Result<()> {
+        let real = self.place_to_write(path)?;
+        match &self.scratch {
+            Some(scratch) => scratch.remove(&self.dir, &real),
+            None => atomic::remove(&self.dir, &real),
+        }
     }
 
     /// A file of the root that only the program itself may read (`.env`); `None` when there is none.
@@ -172,13 +227,16 @@ impl Project {
     /// Opens a file below `data/` for appending, made durably when it is new. From now on a whole write refuses it.
     pub(super) fn open_append(&self, path: &str) -> Result<(PathBuf, File)> {
         let real = self.ensure_writable(path)?;
-        let is_new = !self.dir.exists(&real);
-        let file = self
-            .dir
+        if let Some(scratch) = &self.scratch {
+            scratch.copy_up(&self.dir, &real)?;
+        }
+        let target = self.target();
+        let is_new = !target.exists(&real);
+        let file = target
             .open_with(&real, OpenOptions::new().read(true).append(true).create(true))
             .map_err(|e| atomic::disk_error("open", &real, &e))?;
         if is_new {
-            atomic::sync_parent(&self.dir, &real)?;
+            atomic::sync_parent(target, &real)?;
         }
         self.appended.lock().unwrap_or_else(PoisonError::into_inner).insert(real.clone());
         Ok((real, file))
@@ -192,7 +250,7 @@ impl Project {
         let owner = |suffix: &str| shown.strip_suffix(suffix).map(PathBuf::from);
         let belongs =
             |owner: PathBuf| appended.contains(&owner) || self.dir.exists(super::lock::path_of(&owner));
-        let named = shown.ends_with("checkpoint.jsonl") && self.dir.is_file(real);
+        let named = shown.ends_with("checkpoint.jsonl") && self.dirs().any(|dir| dir.is_file(real));
         let mut owners = vec![owner(""), owner(".lock"), owner(".torn"), owner(".failed.jsonl")];
         owners.push(owner(".failed.jsonl").map(|stem| super::mend::suffixed(&stem, ".jsonl")));
         if !named && !owners.into_iter().flatten().any(belongs) {
@@ -209,6 +267,11 @@ impl Project {
 fn not_utf8(path: &str, offset: usize) -> Error {
     Error::new(Kind::Data, format!("`{path}` is not UTF-8 text: a bad byte stands at offset {offset}"))
         .hint("save the file as UTF-8")
+}
+
+/// A name in a directory, or in the root.
+fn below(base: &str, name: &str) -> String {
+    if base == "." || base.is_empty() { name.into() } else { format!("{base}/{name}") }
 }
 
 /// The directories of a glob before its first special character, so that a walk begins there.

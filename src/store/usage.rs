@@ -1,7 +1,7 @@
 //! What this project has spent: one JSON line in `.fthost/usage.jsonl` for each request that a provider
 //! may charge for, whichever command sent it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -15,6 +15,12 @@ use crate::base::{Error, Kind, Result};
 
 /// Where it stands, below the project's root.
 const PATH: &str = ".fthost/usage.jsonl";
+
+/// Replies whose lengths count: prompts and models change, and with them the lengths.
+const LATEST: usize = 1000;
+
+/// Fewer replies say nothing of the length of the next.
+const FEWEST: usize = 5;
 
 /// One request that was served, or may have been.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -96,7 +102,7 @@ impl UsageFile {
     }
 
     fn open(&self) -> Result<File> {
-        let dir = self.project.dir();
+        let dir = self.project.target();
         let failed = |e| atomic::disk_error("open", Path::new(PATH), &e);
         atomic::make_parents(dir, Path::new(PATH))?;
         let mut options = OpenOptions::new();
@@ -166,6 +172,36 @@ pub fn by_backend(project: Arc<Project>) -> Result<BTreeMap<String, Sums>> {
     Ok(all)
 }
 
+/// How long the latest replies of each backend were: free ones, and structured ones (true).
+#[derive(Default)]
+pub struct ReplyLengths(BTreeMap<(String, bool), VecDeque<u64>>);
+
+impl ReplyLengths {
+    /// Those of a project.
+    pub fn of(project: Arc<Project>) -> Result<ReplyLengths> {
+        let mut all = ReplyLengths::default();
+        UsageReader::of(project).read(|charge| all.note(charge))?;
+        Ok(all)
+    }
+
+    fn note(&mut self, charge: &Charge) {
+        if charge.output_tokens > 0 {
+            let lengths = self.0.entry((charge.backend.clone(), charge.structured)).or_default();
+            lengths.push_back(charge.output_tokens);
+            if lengths.len() > LATEST {
+                lengths.pop_front();
+            }
+        }
+    }
+
+    /// The mean in tokens, and of how many replies; none when there are too few to say.
+    pub fn mean(&self, backend: &str, structured: bool) -> Option<(u64, usize)> {
+        let lengths = self.0.get(&(backend.to_string(), structured))?;
+        let count = lengths.len();
+        (count >= FEWEST).then(|| ((lengths.iter().sum::<u64>() as f64 / count as f64).round() as u64, count))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +238,22 @@ mod tests {
         assert_eq!(seen, 13);
         let gpt = by_backend(project).unwrap()["gpt"];
         assert_eq!(gpt, Sums { calls: 3, unknown: 1, input_tokens: 21, output_tokens: 6, usd: 1.5 });
+    }
+
+    #[test]
+    fn the_latest_replies_tell_how_long_the_next_will_be() {
+        let (_dir, project) = project();
+        let file = UsageFile::of(project.clone());
+        let of = |output_tokens, structured| Charge { output_tokens, structured, ..charge("gpt") };
+        (0..4).for_each(|_| file.append(&of(900, true)).unwrap());
+        file.append(&Charge { unknown: true, ..of(0, true) }).unwrap();
+        assert_eq!(ReplyLengths::of(project.clone()).unwrap().mean("gpt", true), None);
+        (0..100).for_each(|_| file.append(&of(900, false)).unwrap());
+        (0..500).for_each(|i| file.append(&of(50 + 2 * (i % 2), false)).unwrap());
+        let lengths = ReplyLengths::of(project.clone()).unwrap();
+        assert_eq!(lengths.mean("gpt", false), Some(((100 * 900 + 500 * 51) / 600 + 1, 600)));
+        (0..1000).for_each(|_| file.append(&of(60, false)).unwrap());
+        assert_eq!(ReplyLengths::of(project).unwrap().mean("gpt", false), Some((60, 1000)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::{Scope, World};
 use crate::base::config::kinds::{Answers, key_variables, kind_names, kind_of};
 use crate::base::config::{BackendConfig, Choice, KeyEnv, Params};
 use crate::base::{Error, Kind, Result, suggest};
@@ -37,8 +37,8 @@ pub enum Line {
     Local(Arc<Local>),
 }
 
-/// Answers a request on the caller's thread; the role is that of the backend.
-pub type Respond = Box<dyn Fn(&Request, &str) -> Result<Reply> + Send + Sync>;
+/// Answers a request on the caller's thread; the role is that of the backend, the scope the caller's.
+pub type Respond = Box<dyn Fn(&Request, &str, &Scope) -> Result<Reply> + Send + Sync>;
 
 /// A script that answers.
 pub struct Local {
@@ -237,6 +237,11 @@ fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> 
     let backend = match kind_of(&config.kind).map(|kind| kind.answers) {
         Some(Answers::Script) => {
             return world.open_local(name, config).map(|local| Line::Local(Arc::new(local)));
+        }
+        answers if let Some(dry) = &world.dry => {
+            let is_adapter = answers == Some(Answers::Adapter);
+            let functions = is_adapter.then(|| world.open_adapter(config)).transpose()?;
+            llm::Backend::open_stub(name, config, functions, dry.stub_of(name), &shared)?
         }
         Some(Answers::Adapter) => {
             let functions = world.open_adapter(config)?;

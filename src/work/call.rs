@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::backends::{Backend, Line};
+use super::dry::Asked;
 use super::{Scope, World, scope::out_of_time};
 use crate::base::{Error, Kind, Result};
 use crate::llm::{self, Message, Outcome, Reply, Request, Schema};
@@ -79,16 +80,20 @@ fn send(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Re
     world.stop.check()?;
     scope.check_calls()?;
     scope.check_deadline()?;
+    let asked = world.dry.as_ref().map(|_| Asked::of(&request));
     // The ledger's first place: a reply that was paid for, by (job, item, branch, request, n).
     let reply = match &backend.line {
         Line::Local(local) => {
-            let reply = (local.respond)(&request, &backend.role)?;
+            let reply = (local.respond)(&request, &backend.role, scope)?;
             local.stats.count(&reply.usage);
             reply
         }
         Line::Remote(remote) => wait(scope, spawn(world, remote.clone(), request)?)?,
     };
     // The ledger's second place: the reply is on disk before the script sees it.
+    if let (Some(dry), Some(asked)) = (&world.dry, asked) {
+        dry.count(backend, scope, asked, &reply.usage);
+    }
     Ok(reply)
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexSet;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -100,6 +101,8 @@ pub enum Fate {
     Done,
     /// Its record is complete, of another version, and kept.
     Stale,
+    /// It would run, and is not tried: others stand for it in a dry run.
+    LeftOut,
 }
 
 /// What the checkpoint holds of an item.
@@ -120,7 +123,8 @@ pub struct Plan {
     pub stale_because: BTreeMap<&'static str, usize>,
     /// Stale records that are kept.
     pub stale: usize,
-    found: std::collections::HashSet<u64>,
+    /// The hash of each id, in the order of the items.
+    found: IndexSet<u64>,
 }
 
 impl Plan {
@@ -162,10 +166,25 @@ impl Plan {
     pub fn has(&self, id: &str) -> bool {
         self.found.contains(&id_hash(id))
     }
+
+    /// What becomes of an item.
+    pub fn fate(&self, id: &str) -> Option<Fate> {
+        self.fates.get(self.found.get_index_of(&id_hash(id))?).copied()
+    }
+
+    /// The hash of each id, and the item's fate, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = (u64, Fate)> {
+        self.found.iter().copied().zip(self.fates.iter().copied())
+    }
+
+    /// The hash of the id of the item at this place.
+    pub fn id_at(&self, place: usize) -> Option<u64> {
+        self.found.get_index(place).copied()
+    }
 }
 
 /// Ids are compared by 64 bits of SHA-256, so that a million of them take little room.
-fn id_hash(id: &str) -> u64 {
+pub fn id_hash(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     digest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
+use super::dry::{self, Sample};
 use super::plan::{self, Fate, Held, Plan, Version};
 use super::{Scope, World, pool};
 use crate::base::events::{Event, ItemOutcome};
@@ -78,23 +79,35 @@ pub struct Job<'a, T> {
 pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let started = Instant::now();
     let files = Files::open(world, job.checkpoint.as_deref())?;
-    let (plan, versions) = plan(world, &job, &files)?;
+    let (mut plan, versions) = plan(world, &job, &files)?;
+    let sample = dry::sample(world, &job.name, job.nested, &mut plan);
+    files.forget_left_out(&plan);
     let to_do = plan.count(Fate::ToDo);
-    if !job.nested {
+    if job.is_told(world) {
         world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     }
-    let shift = Shift::new(world, &job, &files);
+    let shift = Shift::new(world, &job, &files, sample);
     let items = job.items.pass().zip(plan.fates.iter().zip(versions)).take_while(|_| shift.goes_on());
     let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
     let to_the_end = shift.goes_on();
     let tally = world.stop_on_disk_error(shift.close())?;
+    if let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) {
+        dry.failed(&job.name, tally.failures.len());
+    }
     let summary = summary(&plan, &tally, to_do, started.elapsed());
-    if !job.nested {
+    if job.is_told(world) {
         world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
     }
     world.stop.check()?;
     if to_the_end && tally.ended() < to_do { Err(changed()) } else { Ok(summary) }
+}
+
+impl<T> Job<'_, T> {
+    /// Whether its course is told: that of a dry run is none of the real thing.
+    fn is_told(&self, world: &World) -> bool {
+        !self.nested && world.dry.is_none()
+    }
 }
 
 /// The checkpoint and its failed file, when there is one.
@@ -112,6 +125,14 @@ impl Files {
         let claim = opened.claim()?;
         let failed = FailedFile::open(&world.project, path)?;
         Ok(Files { checkpoint: Some(opened), failed: Some(failed), _claim: Some(claim) })
+    }
+
+    /// What a run would make anew and a dry run leaves out has no record: later steps would take the old one
+    /// for the new.
+    fn forget_left_out(&self, plan: &Plan) {
+        if let Some(checkpoint) = self.checkpoint.as_ref().filter(|_| plan.count(Fate::LeftOut) > 0) {
+            checkpoint.retain(|id| plan.fate(id) != Some(Fate::LeftOut));
+        }
     }
 
     /// What is known of an item's record, unless it is to be redone whatever the record says.
@@ -157,6 +178,8 @@ struct Shift<'a, T> {
     job: &'a Job<'a, T>,
     name: Arc<str>,
     files: &'a Files,
+    /// The items that a dry run tries.
+    sample: Option<Sample>,
     tally: Mutex<Tally>,
     /// A mistake of the script that no other item will be free of.
     fatal: Mutex<Option<Error>>,
@@ -179,13 +202,14 @@ impl Tally {
 }
 
 impl<'a, T: Send> Shift<'a, T> {
-    fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files) -> Self {
+    fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files, sample: Option<Sample>) -> Self {
         let (tally, fatal) = (Mutex::default(), Mutex::default());
         Shift {
             world,
             job,
             name: job.name.as_str().into(),
             files,
+            sample,
             tally,
             fatal,
             closed: AtomicBool::new(false),
@@ -207,7 +231,8 @@ impl<'a, T: Send> Shift<'a, T> {
         }
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
-        let scope = Scope::item(&self.name, &item.id, deadline);
+        let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
+        let scope = Scope { weight, ..Scope::item(&self.name, &item.id, deadline) };
         match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
             Ok(value) => match labelled(value, &item.id, version) {
                 Ok(record) => self.keep(&item.id, record),
@@ -234,7 +259,7 @@ impl<'a, T: Send> Shift<'a, T> {
             false => tally.incomplete += 1,
         }
         drop(tally);
-        if !self.job.nested {
+        if self.job.is_told(self.world) {
             self.world.emit(Event::ItemEnded { id: id.into(), outcome, error: None });
         }
     }
@@ -340,7 +365,8 @@ fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<Stri
         "skipped": plan.count(Fate::Done),
         "stale": plan.stale,
         "stale_because": plan.stale_because,
-        "completed": tally.completed,
+        // As after a real run: the script goes on as it would then.
+        "completed": tally.completed + plan.count(Fate::LeftOut),
         "incomplete": tally.incomplete,
         "failed": tally.failures.len(),
         "failed_by_kind": tally.by_kind,

@@ -18,19 +18,22 @@ pub struct Scope {
     pub deadline: Option<Instant>,
     /// Why no model may be asked here, where that is so.
     pub no_calls: Option<&'static str>,
+    /// For how many items this one stands in a dry run.
+    pub weight: Option<f64>,
 }
 
 impl Scope {
     /// The scope of one item.
     pub fn item(job: &Arc<str>, id: &str, deadline: Option<Instant>) -> Scope {
-        Scope { job: Some(job.clone()), item: Some(id.into()), branch: Vec::new(), deadline, no_calls: None }
+        Scope { job: Some(job.clone()), item: Some(id.into()), deadline, ..Scope::default() }
     }
 
-    /// The same, inside of an outer scope: in no more time than that has left, and without calls where those
-    /// are not allowed.
+    /// The same, inside of an outer scope: in no more time than that has left, without calls where those
+    /// are not allowed, and in a dry run for as many items.
     pub fn within(mut self, outer: &Scope) -> Scope {
         self.deadline = self.deadline.into_iter().chain(outer.deadline).min();
         self.no_calls = self.no_calls.or(outer.no_calls);
+        self.weight = outer.weight.or(self.weight);
         self
     }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::backends::{Local, OpenBackends};
 use super::budget::{Budget, Caps};
+use super::dry::DryRun;
 use super::plan::Redo;
 use super::pool::{STACK_BYTES, Threads};
 use super::settings::Settings;
@@ -17,6 +18,7 @@ use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
 use crate::llm::adapter::Functions;
+use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
@@ -74,6 +76,8 @@ pub struct World {
     pub over_budget: AtomicU64,
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
     pub locks: bool,
+    /// What a dry run finds out, when this is one.
+    pub dry: Option<DryRun>,
     open_local: OnceLock<OpenLocal>,
     open_adapter: OnceLock<OpenAdapter>,
     runtime: OnceLock<Runtime>,
@@ -101,6 +105,7 @@ impl World {
             budget,
             over_budget: AtomicU64::new(0),
             locks: false,
+            dry: None,
             open_local: OnceLock::new(),
             open_adapter: OnceLock::new(),
             runtime: OnceLock::new(),
@@ -162,7 +167,12 @@ impl World {
 
     /// What the backends share.
     pub fn shared(&self) -> Shared {
-        Shared { http: self.http.clone(), events: self.events.clone(), purse: Arc::new(self.budget.clone()) }
+        // Stubs cost nothing.
+        let purse: Arc<dyn Purse> = match &self.dry {
+            Some(_) => Arc::new(Unlimited),
+            None => Arc::new(self.budget.clone()),
+        };
+        Shared { http: self.http.clone(), events: self.events.clone(), purse }
     }
 
     /// A checkpoint of this run: opened, locked and mended once, then shared.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Ran, TestProject, live_config, root};
 
 /// Small, and all three steps.
-const PIPELINE: &str =
+pub const PIPELINE: &str =
     "run scripts/generate.rhai scripts/assess.rhai scripts/slice.rhai -s personas=2 -s turns=4";
 
 /// Every kind that asks a model: its `base_url` after the server's origin, and what else it needs.

@@ -9,6 +9,7 @@ mod claude;
 mod claude_hostile;
 mod cli;
 mod docs;
+mod dry_run;
 mod every_backend;
 mod golden;
 mod golden_rhai;

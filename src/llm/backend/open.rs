@@ -1,4 +1,5 @@
-//! How backends are opened: on a wire, on a wire that is a script, on a program. Nothing is sent.
+//! How backends are opened: on a wire, on a wire that is a script, on a program, on nothing at all (for a
+//! dry run). Nothing is sent.
 
 use std::sync::Arc;
 
@@ -9,21 +10,19 @@ use super::super::limits::Limits;
 use super::super::provider::{HttpProvider, Provider};
 use super::super::retry::Retry;
 use super::super::stats::Counters;
-use super::super::table::wire_of;
-use super::super::transport::Http;
+use super::super::stub::{Stand, Stub};
+use super::super::table::{MakeWire, wire_of};
+use super::super::transport::{self, Http};
 use super::super::wire::{Setup, Wire};
 use super::{Backend, Identity, Shared};
-use crate::base::config::kinds::{base_url, key_variable, kind_of};
+use crate::base::config::kinds::{Answers, base_url, key_variable, kind_of};
 use crate::base::config::{BackendConfig, Timeouts};
 use crate::base::{Error, Kind, Result};
 
 impl Backend {
     /// Opens a backend of a kind with a wire. `key` is the value of its [`key_variable`]. Sends nothing.
     pub fn open(name: &str, config: &BackendConfig, key: Option<Secret>, shared: &Shared) -> Result<Backend> {
-        let wire = wire_of(&config.kind).ok_or_else(|| {
-            Error::new(Kind::Internal, format!("backend `{name}`: kind `{}` has no wire", config.kind))
-        })?;
-        Backend::on_wire(name, config, key, shared, wire)
+        Backend::on_wire(name, config, key, shared, made_wire(name, config)?)
     }
 
     /// Opens a backend whose wire is written as a script.
@@ -37,8 +36,31 @@ impl Backend {
         let functions = Arc::new(functions);
         let wire = |setup| adapter::wire(setup, functions.clone());
         let mut backend = Backend::on_wire(name, config, key, shared, wire)?;
-        backend.identity.origin = format!("{} {}", backend.identity.origin, functions.origin);
+        backend.identity.origin = with_script(&backend.identity.origin, &functions);
         Ok(backend)
+    }
+
+    /// Opens a backend that answers itself, for a dry run: its identity is that of the real one, with these
+    /// functions when it is an adapter. It needs no key, and there are no limits to wait for.
+    pub fn open_stub(
+        name: &str,
+        config: &BackendConfig,
+        functions: Option<Functions>,
+        stub: Stub,
+        shared: &Shared,
+    ) -> Result<Backend> {
+        let functions = functions.map(Arc::new);
+        let (wire, origin) = match kind_of(&config.kind).map(|kind| kind.answers) {
+            Some(Answers::Program) => (None, String::new()),
+            _ => {
+                let (wire, origin) = unsent(name, config, functions.clone())
+                    .map_err(|error| error.context(format!("backend `{name}`")))?;
+                (Some(wire), functions.map_or(origin.clone(), |functions| with_script(&origin, &functions)))
+            }
+        };
+        let free = BackendConfig { concurrency: usize::MAX, rpm: None, tpm: None, ..config.clone() };
+        let model = config.model.clone().unwrap_or_default();
+        Ok(Backend::assemble(name, &free, origin, Box::new(Stand { stub, model, wire }), shared))
     }
 
     /// Opens a backend that is a program of this machine; `variable` looks up the environment.
@@ -98,6 +120,40 @@ impl Backend {
     }
 }
 
+/// The origin of an adapter: its script is a part of it.
+fn with_script(origin: &str, functions: &Functions) -> String {
+    format!("{origin} {}", functions.origin)
+}
+
+/// A wire that writes requests for nobody, and where they would go.
+fn unsent(
+    name: &str,
+    config: &BackendConfig,
+    functions: Option<Arc<Functions>>,
+) -> Result<(Box<dyn Wire>, String)> {
+    let address = base_url(config).unwrap_or_default();
+    let origin = transport::origin(config, address)?;
+    let wire = match functions {
+        Some(functions) => adapter::wire(setup(config, address), functions),
+        None => made_wire(name, config)?(setup(config, address)),
+    };
+    Ok((wire, origin))
+}
+
+fn made_wire(name: &str, config: &BackendConfig) -> Result<MakeWire> {
+    wire_of(&config.kind).ok_or_else(|| {
+        Error::new(Kind::Internal, format!("backend `{name}`: kind `{}` has no wire", config.kind))
+    })
+}
+
+fn setup(config: &BackendConfig, address: &str) -> Setup {
+    Setup {
+        config: Arc::new(config.clone()),
+        key_env: key_variable(config).map(str::to_string),
+        own_server: kind_of(&config.kind).is_some_and(|kind| kind.base_url == Some(address)),
+    }
+}
+
 /// The key, where one is needed.
 fn demand_key(name: &str, config: &BackendConfig, key: Option<Secret>) -> Result<Option<Secret>> {
     let Some(variable) = key_variable(config) else { return Ok(None) };
@@ -120,10 +176,5 @@ fn http_provider(
     let address = base_url(config).unwrap_or_default();
     let channel = http.channel(config, address)?;
     let origin = channel.origin().to_string();
-    let setup = Setup {
-        config: Arc::new(config.clone()),
-        key_env: key_variable(config).map(str::to_string),
-        own_server: kind_of(&config.kind).is_some_and(|kind| kind.base_url == Some(address)),
-    };
-    Ok((HttpProvider::new(wire(setup), channel, key)?, origin))
+    Ok((HttpProvider::new(wire(setup(config, address)), channel, key)?, origin))
 }

@@ -113,6 +113,11 @@ impl Caps {
 }
 
 impl Cap {
+    /// Whether it would stop a run that comes to so much.
+    pub fn stops(&self, usd: f64, calls: u64) -> bool {
+        !self.has_room_for(&Cost { usd: Some(usd), calls }, &Cost::default())
+    }
+
     /// For machines.
     pub fn json(&self) -> Value {
         json!({"cap": self.name(), "limit": self.limit, "spent": self.spent, "unknown_bills": self.unknown})
