@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::base::{Error, Kind, Place, Result};
 use crate::llm::Request;
+use crate::script::calls::for_each_call;
 use crate::script::library::Unit;
 use crate::script::{Ctx, ScriptEngine, values};
 
@@ -34,6 +35,7 @@ impl Script {
             }
         };
         let script = Script { engine: engine.clone(), unit };
+        script.refuse_own_methods()?;
         match functions.iter().find(|(name, parameters)| !script.defines(name, *parameters)) {
             None => Ok(script),
             Some((name, parameters)) => Err(lacks(file, name, *parameters)),
@@ -43,6 +45,24 @@ impl Script {
     /// Whether it has a function of that many parameters.
     pub fn defines(&self, name: &str, parameters: usize) -> bool {
         self.unit.ast.iter_functions().any(|f| f.name == name && f.params.len() == parameters)
+    }
+
+    /// `backend.complete(prompt)` would call the file's own `complete(request)`: the engine takes a script's
+    /// functions for methods first.
+    fn refuse_own_methods(&self) -> Result<()> {
+        let mut found = None;
+        for_each_call(&self.unit, &mut |call| {
+            let asks = ["complete", "complete_structured"].contains(&call.name());
+            if call.is_method && asks && self.defines(call.name(), call.expr.args.len()) {
+                found.get_or_insert((call.name().to_string(), call.position));
+            }
+        });
+        let Some((name, position)) = found else { return Ok(()) };
+        let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
+        let message = format!("this calls the file's own `{name}`, not the backend's");
+        Err(Error::new(Kind::Script, message)
+            .hint(format!("add options, be they empty: .{name}(..., #{{}})"))
+            .at(Place::new(&self.unit.path, &self.unit.source, line, column)))
     }
 
     /// What its answers depend on: for a file also its code; those of a shipped module only on its name.

@@ -390,9 +390,12 @@ fn a_backend_that_is_a_script_may_not_use_another() {
     let project = TestProject::of_config("get_backend(\"assistant\").complete(\"x\");", STUB);
     project.write(
         "scripts/stub.rhai",
-        "fn complete(request) { get_backend(\"assistant\").complete(\"y\").content }",
+        "fn complete(request) { get_backend(\"assistant\").complete(\"y\", #{}).content }",
     );
     project.main("").exits(2).says("another script backend").says("scripts/stub.rhai:1");
+    project.edit("scripts/stub.rhai", ", #{}", "");
+    let ran = project.main("").exits(2).says("this calls the file's own `complete`, not the backend's");
+    ran.says("scripts/stub.rhai:1:49").says(".complete(..., #{})");
     project.write("scripts/stub.rhai", "fn answer(request) { \"\" }");
     project.main("").exits(2).says("scripts/stub.rhai").says("complete");
 }
