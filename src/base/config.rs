@@ -101,9 +101,9 @@ pub struct BackendConfig {
     /// Where the server is, up to and with `/v1`; else the kind's own.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// Requests on the wire at once.
-    #[serde(default = "shapes::concurrency")]
-    pub concurrency: usize,
+    /// Requests on the wire at once, else the kind's own.
+    #[serde(default)]
+    pub concurrency: Option<usize>,
     /// Requests a minute.
     #[serde(default)]
     pub rpm: Option<u64>,
@@ -158,6 +158,11 @@ pub struct BackendConfig {
 }
 
 impl BackendConfig {
+    /// Requests on the wire at once.
+    pub fn concurrency(&self) -> usize {
+        self.concurrency.unwrap_or_else(|| kinds::kind_of(&self.kind).map_or(1, |kind| kind.concurrency))
+    }
+
     /// The sampling parameters that hold when neither a role nor a call sets any.
     pub fn params(&self) -> Params {
         Params {

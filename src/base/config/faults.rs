@@ -102,7 +102,7 @@ impl Check<'_> {
     fn numbers(&mut self, at: &str, backend: &BackendConfig) {
         let positive = "greater than 0";
         let whole = [
-            ("concurrency", Some(backend.concurrency as u64)),
+            ("concurrency", backend.concurrency.map(|n| n as u64)),
             ("rpm", backend.rpm),
             ("tpm", backend.tpm),
             ("max_attempts", backend.max_attempts.map(|n| n as u64)),

@@ -15,6 +15,8 @@ pub struct KindOf {
     pub base_url: Option<&'static str>,
     /// Where its key is, when the configuration does not say: the first variable that is set.
     pub key_envs: &'static [&'static str],
+    /// Requests on the wire at once, when the configuration does not say.
+    pub concurrency: usize,
     /// The reply's limit that is sent when nobody sets one: that of an API that takes no request without.
     pub max_tokens: Option<u32>,
     /// Sampling parameters that it has no words for. A `seed`, which is a wish, is left out instead where
@@ -56,6 +58,9 @@ const ANTHROPIC: Option<&str> = Some("https://api.anthropic.com/v1");
 /// The reply's limit of `anthropic` when nothing sets one.
 pub const ANTHROPIC_MAX_TOKENS: u32 = 4096;
 
+/// Programs at once, when nothing is said: each takes hundreds of megabytes.
+const PROCESSES: usize = 4;
+
 /// What most kinds say.
 const USUAL: KindOf = KindOf {
     name: "",
@@ -63,6 +68,7 @@ const USUAL: KindOf = KindOf {
     answers: Server,
     base_url: None,
     key_envs: &[],
+    concurrency: 64,
     max_tokens: None,
     refuses: &[],
 };
@@ -76,7 +82,7 @@ pub const KINDS: &[KindOf] = &[
     KindOf { name: "openai-chat", base_url: OPENAI, key_envs: &["OPENAI_API_KEY"], ..USUAL },
     KindOf { name: "google", base_url: GOOGLE, key_envs: &["GOOGLE_API_KEY", "GEMINI_API_KEY"], ..USUAL },
     KindOf { name: "anthropic", base_url: ANTHROPIC, key_envs: &["ANTHROPIC_API_KEY"], max_tokens: Some(ANTHROPIC_MAX_TOKENS), ..USUAL },
-    KindOf { name: "claude", needs: &[], answers: Program, refuses: &["temperature", "top_p", "seed", "stop"], ..USUAL },
+    KindOf { name: "claude", needs: &[], answers: Program, concurrency: PROCESSES, refuses: &["temperature", "top_p", "seed", "stop"], ..USUAL },
     KindOf { name: "adapter", needs: &[Model, File, BaseUrl], answers: Adapter, ..USUAL },
 ];
 

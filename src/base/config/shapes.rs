@@ -6,11 +6,6 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor,
 
 use super::{Choice, KeyEnv, Params, Role};
 
-/// The requests on the wire at once when nothing is said.
-pub(super) fn concurrency() -> usize {
-    64
-}
-
 /// `stop`: one text or a list.
 pub(super) fn stop<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
     struct Stop;

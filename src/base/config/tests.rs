@@ -37,7 +37,7 @@ fn all_shapes_are_read() {
     assert_eq!(config.backends["local"].api_key_env, KeyEnv::Keyless);
     assert_eq!(config.backends["local"].structured, Structured::JsonObject);
     assert_eq!(config.backends["local"].extra_body["top_k"], 20);
-    assert_eq!(config.backends["local"].concurrency, 64);
+    assert_eq!(config.backends["local"].concurrency(), 64);
     assert_eq!(config.limits.operations, 1000);
     assert_eq!(config.limits.string_bytes, 67_108_864);
     assert!(Config::faults("c", GOOD).is_empty());

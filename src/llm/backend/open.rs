@@ -58,7 +58,7 @@ impl Backend {
                 (Some(wire), functions.map_or(origin.clone(), |functions| with_script(&origin, &functions)))
             }
         };
-        let free = BackendConfig { concurrency: usize::MAX, rpm: None, tpm: None, ..config.clone() };
+        let free = BackendConfig { concurrency: Some(usize::MAX), rpm: None, tpm: None, ..config.clone() };
         let model = config.model.clone().unwrap_or_default();
         Ok(Backend::assemble(name, &free, origin, Box::new(Stand { stub, model, wire }), shared))
     }

@@ -104,7 +104,7 @@ impl Limits {
         let now = Instant::now();
         let pace = |limit: Option<u64>| limit.map(|limit| Pace::new(limit, minute, now));
         Limits {
-            slots: Slots::new(config.concurrency),
+            slots: Slots::new(config.concurrency()),
             max_wait,
             queue: tokio::sync::Mutex::new(()),
             state: Mutex::new(State {
