@@ -9,7 +9,7 @@ use tokio::time::Instant;
 pub struct Left {
     /// Requests or tokens.
     pub remaining: u64,
-    /// From the answer on.
+    /// From the request on.
     pub reset: Duration,
 }
 
@@ -71,31 +71,63 @@ fn until(text: &str, now: SystemTime) -> Option<Duration> {
 /// What is left for us of one of the server's limits.
 #[derive(Default)]
 pub(super) struct Window {
-    left: Option<u64>,
-    until: Option<Instant>,
+    now: Option<Known>,
+    /// The most that was ever left: so much may come at once when the limit is whole again.
+    most: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    left: u64,
+    until: Instant,
+    /// How long it takes until it is whole again; none when that is over, and no answer has come since.
+    reset: Option<Duration>,
+    /// The request whose answer said so.
+    number: u64,
+}
+
+/// An answer's word, and what must be known of its request to understand it.
+pub(super) struct Word {
+    /// What it says.
+    pub told: Left,
+    /// When the request was sent: the server counts from its arrival, not from its answer.
+    pub sent: Instant,
+    /// The number of the request.
+    pub number: u64,
+    /// What was sent after it: the server had not counted that yet.
+    pub unseen: u64,
 }
 
 impl Window {
-    /// Takes in an answer's word; longer than `most` is not waited for.
-    pub fn learn(&mut self, told: Option<Left>, unseen: u64, now: Instant, most: Duration) {
-        let Some(told) = told else { return };
-        self.left = Some(told.remaining.saturating_sub(unseen));
-        self.until = Some(now + told.reset.min(most));
+    /// Takes in an answer's word, unless a later request's is known; longer than `most` is not waited for.
+    pub fn learn(&mut self, word: &Word, most: Duration) {
+        let Word { told, sent, number, unseen } = *word;
+        if self.now.is_some_and(|known| known.number > number) {
+            return;
+        }
+        let reset = told.reset.min(most);
+        self.most = self.most.max(told.remaining);
+        let left = told.remaining.saturating_sub(unseen);
+        self.now = Some(Known { left, until: sent + reset, reset: Some(reset), number });
     }
 
     /// Until when so many must wait. More than ever was left is not waited for twice: the server decides.
     pub fn closed_until(&mut self, units: u64, now: Instant) -> Option<Instant> {
-        let until = self.until?;
-        if until <= now {
-            *self = Window::default();
+        let known = self.now?;
+        if known.until <= now {
+            let whole =
+                |reset| Known { left: self.most.max(units), until: now + reset, reset: None, ..known };
+            self.now = known.reset.map(whole);
             return None;
         }
-        (self.left? < units).then_some(until)
+        (known.left < units).then_some(known.until)
     }
 
     /// Counts what is about to be sent.
     pub fn take(&mut self, units: u64) {
-        self.left = self.left.map(|left| left.saturating_sub(units));
+        if let Some(known) = &mut self.now {
+            known.left = known.left.saturating_sub(units);
+        }
     }
 }
 
