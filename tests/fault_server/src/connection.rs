@@ -46,6 +46,7 @@ struct Line<'a> {
 impl Line<'_> {
     /// Sends the answer; says whether the connection lives on.
     fn send(&mut self, plan: &Plan, charge: Option<Charge>) -> bool {
+        self.state.answers(plan);
         let bytes = &plan.bytes;
         // Nearly all of it: past the head, and not the end.
         let most = bytes.len().saturating_sub(20);

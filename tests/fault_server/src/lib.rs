@@ -29,7 +29,7 @@ mod server;
 mod state;
 mod wires;
 
-pub use allowance::{Allowance, Arrival, most_in_window};
+pub use allowance::{Allowance, Arrival, most_in_window, too_early};
 pub use answer::Answer;
 pub use bill::{Charge, Totals};
 pub use faults::{Fault, Faults};

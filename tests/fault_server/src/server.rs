@@ -101,7 +101,7 @@ impl ModelServer {
         self.state.peak.load(Ordering::SeqCst)
     }
 
-    /// When requests arrived, and how many tokens they had.
+    /// When requests arrived, how many tokens they had, and what was served; in the order of `requests`.
     pub fn arrivals(&self) -> Vec<Arrival> {
         lock(&self.state.arrivals).clone()
     }
