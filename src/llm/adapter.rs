@@ -54,9 +54,13 @@ impl Wire for Adapter {
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
-        let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| answer.body.clone().into());
-        let shaped = aside(|| (self.functions.from_http)(answer.status, body))?;
-        match shaped {
+        let read = answer.json();
+        let body = read.clone().unwrap_or_else(|_| answer.body.clone().into());
+        let shaped = aside(|| (self.functions.from_http)(answer.status, body));
+        if let (200, Err(damaged), Ok(Value::Null) | Err(_)) = (answer.status, read, &shaped) {
+            return Err(damaged);
+        }
+        match shaped? {
             Value::Null if answer.status == 200 => {
                 let error = self.wrong("from_http", "it returned () for a success");
                 Err(error.hint("return #{content: \"...\", usage: #{...}, outcome: \"ok\"}").into())

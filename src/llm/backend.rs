@@ -72,7 +72,7 @@ pub struct Backend {
 impl Backend {
     /// Changes the pauses between attempts: tests have no minutes.
     pub fn with_pauses(mut self, base: Duration, cap: Duration) -> Backend {
-        self.retry = Retry { base, cap, ..self.retry };
+        self.retry = Retry { base, cap, floor: self.retry.floor.min(cap), ..self.retry };
         self
     }
 

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// A rate is seen only in what was sent for longer than this; what was sent faster was in the bucket.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Pauses that are shorter cost less than a rate that is too low.
+const WORTHWHILE: Duration = Duration::from_millis(500);
+
 /// Of a bucket and of a rate that turned out to be too large, so much is believed.
 const KEPT: f64 = 0.9;
 
@@ -117,10 +120,7 @@ impl Served {
             if sent + SECOND > burst.at {
                 burst.lately = burst.lately.saturating_sub(1);
             }
-            // Once a pause may always be asked.
-            let pause = self.open_at.saturating_duration_since(now).max(SECOND);
-            let floor = 1.0 / pause.as_secs_f64();
-            self.bucket = burst.judged(pause).map(|bucket| Bucket { rate: bucket.rate.max(floor), ..bucket });
+            self.bucket = burst.judged(self.open_at.saturating_duration_since(now));
             // A burst that found nothing served since the one before is a part of it.
             self.since = burst.since.filter(|_| burst.served == 0).or(Some(burst.at));
         }
@@ -164,7 +164,7 @@ impl Served {
 impl Burst {
     /// What to believe after it.
     fn judged(&self, pause: Duration) -> Option<Bucket> {
-        if self.served == 0 {
+        if self.served == 0 || pause < WORTHWHILE {
             return self.before;
         }
         let served = self.served as f64;
@@ -172,7 +172,7 @@ impl Burst {
         // Empty before and empty now: the server serves no less.
         let average = served / self.at.duration_since(since).as_secs_f64().max(0.001);
         let (steady, sustained) = (self.open >= SECOND, self.lately as f64 * SUSTAINED);
-        Some(match self.before {
+        let bucket = match self.before {
             None if steady => Bucket { rate: sustained, size: f64::MAX, tried: false },
             // The server says how long it takes until it serves as much again.
             None => Bucket { rate: served / pause.as_secs_f64(), size: served * KEPT, tried: false },
@@ -184,6 +184,8 @@ impl Burst {
                 Bucket { rate: rate.max(average), size: served * KEPT, tried: true }
             }
             Some(Bucket { rate, size, .. }) => Bucket { rate: average.max(rate * KEPT), size, tried: true },
-        })
+        };
+        // Once a pause may always be asked.
+        Some(Bucket { rate: bucket.rate.max(1.0 / pause.as_secs_f64().max(1.0)), ..bucket })
     }
 }
