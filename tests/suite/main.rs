@@ -7,6 +7,7 @@ mod claude;
 mod cli;
 mod docs;
 mod every_backend;
+mod faults;
 mod golden;
 mod golden_rhai;
 mod layers;
