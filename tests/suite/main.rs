@@ -10,6 +10,7 @@ mod every_backend;
 mod faults;
 mod golden;
 mod golden_rhai;
+mod keys;
 mod layers;
 mod live;
 mod llm;
