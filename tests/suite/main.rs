@@ -5,6 +5,7 @@ mod adapter;
 mod check;
 mod claude;
 mod cli;
+mod deadlines;
 mod docs;
 mod every_backend;
 mod faults;

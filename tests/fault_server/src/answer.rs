@@ -35,6 +35,8 @@ pub enum Answer {
     HalfBody,
     /// Sends all but the end, then nothing.
     Stall,
+    /// Sends the head at once, then a byte each time that this has passed.
+    Trickle(Duration),
     /// A fault, in the words of the request's wire.
     Fault(Fault),
 }
@@ -77,6 +79,8 @@ pub(crate) enum Manner {
     Whole,
     /// A byte a second.
     Drip,
+    /// The head, then a byte each time.
+    Trickle(Duration),
     /// Most of it; then the end of the connection, or its reset.
     Part { reset: bool },
     /// Most of it, then nothing.
@@ -148,6 +152,7 @@ impl Asked<'_> {
             Answer::Reset => self.usual().sent(Manner::Close { reset: false }).of_kind("reset"),
             Answer::HalfBody => self.usual().sent(Manner::Part { reset: false }).of_kind("half-body"),
             Answer::Stall => self.usual().sent(Manner::Stall).of_kind("stall"),
+            Answer::Trickle(each) => self.usual().sent(Manner::Trickle(*each)).of_kind("trickle"),
             Answer::Fault(fault) => self.fault(*fault, faults),
         }
     }

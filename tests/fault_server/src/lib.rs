@@ -35,4 +35,4 @@ pub use bill::{Charge, Totals};
 pub use faults::{Fault, Faults};
 pub use reply::fit;
 pub use request::{Logical, Message, Received};
-pub use server::ModelServer;
+pub use server::{BlackHole, ModelServer};
