@@ -17,8 +17,8 @@ use super::stats::{Counters, Stats, Waiting};
 use super::transport::Http;
 use super::{Reply, Request};
 use crate::base::cancel::Stop;
-use crate::base::config::Price;
 use crate::base::config::kinds::refused;
+use crate::base::config::{BackendConfig, Price};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
 
@@ -73,6 +73,12 @@ impl Backend {
     /// Changes the pauses between attempts: tests have no minutes.
     pub fn with_pauses(mut self, base: Duration, cap: Duration) -> Backend {
         self.retry = Retry { base, cap, floor: self.retry.floor.min(cap), ..self.retry };
+        self
+    }
+
+    /// Changes what `rpm` and `tpm` count over, likewise.
+    pub fn with_minute(mut self, config: &BackendConfig, minute: Duration) -> Backend {
+        self.limits = Limits::over(config, self.retry.max_wait, minute);
         self
     }
 
@@ -148,7 +154,7 @@ impl Backend {
     ) -> Result<(Result<Reply, Failure>, Duration)> {
         let reserved = self.purse.reserve(request, self.price).await?;
         // The last thing that is waited for: what is known of the limits holds at the moment of sending.
-        if let Err(stopped) = self.limits.turn(permit, self.counters.guess(request), stop).await {
+        if let Err(stopped) = self.limits.turn(permit, || self.counters.guess(request), stop).await {
             reserved.settle(Bill::Nothing);
             return Err(stopped);
         }

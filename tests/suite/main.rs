@@ -18,6 +18,7 @@ mod llm;
 mod pipeline_run;
 mod process;
 mod progress;
+mod rate_limits;
 mod reference;
 mod stops;
 mod store;

@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+/// Requests that were sent within this time may arrive in any order.
+const TOGETHER: Duration = Duration::from_millis(50);
+
 /// What is left of one limit, and how long until it is whole again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Left {
@@ -82,8 +85,8 @@ struct Known {
     until: Instant,
     /// How long it takes until it is whole again; none when that is over, and no answer has come since.
     reset: Option<Duration>,
-    /// The request whose answer said so.
-    number: u64,
+    /// When the request was sent whose answer said so.
+    sent: Instant,
 }
 
 /// An answer's word, and what must be known of its request to understand it.
@@ -92,23 +95,29 @@ pub(super) struct Word {
     pub told: Left,
     /// When the request was sent: the server counts from its arrival, not from its answer.
     pub sent: Instant,
-    /// The number of the request.
-    pub number: u64,
     /// What was sent after it: the server had not counted that yet.
     pub unseen: u64,
 }
 
 impl Window {
-    /// Takes in an answer's word, unless a later request's is known; longer than `most` is not waited for.
+    /// Takes in an answer's word, unless one to a later request is known; longer than `most` is not waited for. Of
+    /// requests that were sent together nobody knows in what order the server counted them: the least holds.
     pub fn learn(&mut self, word: &Word, most: Duration) {
-        let Word { told, sent, number, unseen } = *word;
-        if self.now.is_some_and(|known| known.number > number) {
-            return;
-        }
-        let reset = told.reset.min(most);
+        let Word { told, sent, unseen } = *word;
+        let (left, reset) = (told.remaining.saturating_sub(unseen), told.reset.min(most));
         self.most = self.most.max(told.remaining);
-        let left = told.remaining.saturating_sub(unseen);
-        self.now = Some(Known { left, until: sent + reset, reset: Some(reset), number });
+        if let Some(known) = &mut self.now {
+            if sent + TOGETHER > known.sent && sent < known.sent + TOGETHER {
+                known.left = known.left.min(left);
+                known.until = known.until.max(sent + reset);
+                known.reset = known.reset.max(Some(reset));
+                return;
+            }
+            if sent < known.sent {
+                return;
+            }
+        }
+        self.now = Some(Known { left, until: sent + reset, reset: Some(reset), sent });
     }
 
     /// Until when so many must wait. More than ever was left is not waited for twice: the server decides.

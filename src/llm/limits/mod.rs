@@ -199,9 +199,14 @@ impl Limits {
         }
     }
 
-    /// Waits until a request of about so many tokens may be sent, which is to be done at once. A run that drains
-    /// ends the wait.
-    pub async fn turn(&self, permit: &mut Permit<'_>, tokens: u64, stop: &Stop) -> Result<(), Error> {
+    /// Waits until a request may be sent, which is to be done at once. `tokens` guesses how many it comes to, by
+    /// what is known when it is its turn. A run that drains ends the wait.
+    pub async fn turn(
+        &self,
+        permit: &mut Permit<'_>,
+        tokens: impl Fn() -> u64,
+        stop: &Stop,
+    ) -> Result<(), Error> {
         tokio::select! {
             biased;
             () = stop.drain.cancelled() => Err(stop.error()),
@@ -214,10 +219,10 @@ impl Limits {
 
     /// One at a time, so that all go in the order in which they came, and each by what is known at that
     /// moment.
-    async fn take(&self, tokens: u64) -> Sent {
+    async fn take(&self, tokens: impl Fn() -> u64) -> Sent {
         let _first = self.queue.lock().await;
         loop {
-            let now = Instant::now();
+            let (now, tokens) = (Instant::now(), tokens());
             let taken = self.state().take(tokens, now);
             match taken {
                 Ok(sent) => return sent,
@@ -276,7 +281,7 @@ impl Limits {
         let Some(Sent { at, so_far, .. }) = permit.sent else { return };
         let mut state = self.state();
         let Counted { requests, tokens } = state.sent;
-        let word = |told, unseen| Word { told, sent: at, number: so_far.requests, unseen };
+        let word = |told, unseen| Word { told, sent: at, unseen };
         if let Some(told) = rates.requests {
             state.requests_left.learn(&word(told, requests - so_far.requests), self.max_wait);
         }

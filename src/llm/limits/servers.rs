@@ -79,7 +79,7 @@ async fn call((limits, server, turned_away): &(Limits, Mutex<Server>, AtomicU64)
     let stop = Stop::default();
     loop {
         let mut permit = limits.enter(&stop).await.unwrap();
-        limits.turn(&mut permit, 1, &stop).await.unwrap();
+        limits.turn(&mut permit, || 1, &stop).await.unwrap();
         let serves = server.lock().unwrap().serves();
         tokio::time::sleep(Duration::from_secs_f64(if serves { latency } else { 0.005 })).await;
         if serves {
