@@ -20,6 +20,7 @@ mod process;
 mod progress;
 mod rate_limits;
 mod reference;
+mod sizes;
 mod stops;
 mod store;
 mod support;

@@ -15,6 +15,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Pauses that are shorter cost less than a rate that is too low.
 const WORTHWHILE: Duration = Duration::from_millis(500);
 
+/// So many in each pause are sent whatever was learned.
+const A_FEW: f64 = 4.0;
+
 /// Of a bucket and of a rate that turned out to be too large, so much is believed.
 const KEPT: f64 = 0.9;
 
@@ -185,7 +188,8 @@ impl Burst {
             }
             Some(Bucket { rate, size, .. }) => Bucket { rate: average.max(rate * KEPT), size, tried: true },
         };
-        // Once a pause may always be asked.
-        Some(Bucket { rate: bucket.rate.max(1.0 / pause.as_secs_f64().max(1.0)), ..bucket })
+        // A few may always be sent after a pause: what is turned away at random teaches no rate.
+        let least = A_FEW / pause.as_secs_f64().max(1.0);
+        Some(Bucket { rate: bucket.rate.max(least), size: bucket.size.max(A_FEW), ..bucket })
     }
 }

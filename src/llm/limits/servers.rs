@@ -103,7 +103,7 @@ const CASES: &[Case] = &[
     ("the same, five seconds each",     Rule::Bucket(50.0, 50.0),   50.0, 120.0,  500, 5.0,   1.1, 0.2),
     ("200 a second",                    Rule::Bucket(200.0, 200.0), 200.0, 10.0,   64, 0.005, 1.1, 0.1),
     ("200 a second, slow answers",      Rule::Bucket(200.0, 200.0), 200.0, 10.0,  128, 0.3,   1.1, 0.1),
-    ("few",                             Rule::Bucket(2.0, 2.0),      2.0, 120.0,   64, 3.0,   1.1, 1.0),
+    ("few",                             Rule::Bucket(2.0, 2.0),      2.0, 120.0,   64, 3.0,   1.1, 1.5),
     ("a window of a second",            Rule::Fixed(50, 1.0),       50.0,  60.0,  128, 0.3,   1.3, 0.2),
     ("a sliding window of ten seconds", Rule::Sliding(500, 10.0),   50.0, 300.0,  128, 1.0,   1.2, 0.3),
     ("a window of a minute",            Rule::Fixed(120, 60.0),      2.0, 600.0,   64, 1.0,   1.1, 5.0),
