@@ -5,6 +5,7 @@ mod adapter;
 mod check;
 mod claude;
 mod cli;
+mod dead_backends;
 mod deadlines;
 mod docs;
 mod every_backend;
