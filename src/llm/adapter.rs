@@ -55,11 +55,15 @@ impl Wire for Adapter {
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
-        let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| answer.body.clone().into());
+        let read = answer.json();
+        let body = read.clone().unwrap_or_else(|_| answer.body.clone().into());
         // It was served, and perhaps paid for, whatever the script makes of it.
         let paid = |error: Error| Failure { bill: Bill::Unknown, ..error.into() };
-        let shaped = aside(|| (self.functions.from_http)(answer.status, body)).map_err(paid)?;
-        match shaped {
+        let shaped = aside(|| (self.functions.from_http)(answer.status, body));
+        if let (200, Err(damaged), Ok(Value::Null) | Err(_)) = (answer.status, read, &shaped) {
+            return Err(damaged);
+        }
+        match shaped.map_err(paid)? {
             Value::Null if (200..300).contains(&answer.status) => {
                 let error = self.wrong("from_http", "it returned () for a success");
                 Err(paid(error.hint("return #{content: \"...\", usage: #{...}, outcome: \"ok\"}")))

@@ -8,17 +8,17 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::failure::Failure;
-use super::limits::{Limits, Permit};
+use super::failure::{Again, Failure};
+use super::limits::{Limits, Named, Permit, Rest};
 use super::provider::{Attempt, Provider};
 use super::purse::{Bill, Payment, Purse, Reservation, Unlimited};
-use super::retry::{Pause, Retry};
+use super::retry::{Attempts, Pause, Retry};
 use super::stats::{Counters, Stats, Waiting};
 use super::transport::Http;
 use super::{Reply, Request};
 use crate::base::cancel::Stop;
-use crate::base::config::Price;
 use crate::base::config::kinds::refused;
+use crate::base::config::{BackendConfig, Price};
 use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
 
@@ -75,7 +75,13 @@ pub struct Backend {
 impl Backend {
     /// Changes the pauses between attempts: tests have no minutes.
     pub fn with_pauses(mut self, base: Duration, cap: Duration) -> Backend {
-        self.retry = Retry { base, cap, ..self.retry };
+        self.retry = Retry { base, cap, floor: self.retry.floor.min(cap), ..self.retry };
+        self
+    }
+
+    /// Changes what `rpm` and `tpm` count over, likewise.
+    pub fn with_minute(mut self, config: &BackendConfig, minute: Duration) -> Backend {
+        self.limits = Limits::over(config, self.retry.max_wait, minute);
         self
     }
 
@@ -114,20 +120,23 @@ impl Backend {
     pub async fn call(&self, request: &Request, stop: &Stop) -> Result<Reply> {
         self.check(request)?;
         let mut attempts = self.retry.attempts(self.each);
+        let before = self.counters.stats().calls;
         loop {
-            let permit = self.limits.admit(self.counters.guess(request), stop).await?;
+            let mut permit = self.limits.enter(stop).await?;
             let attempt = attempts.begin();
-            let sent = Instant::now();
-            let failure = match self.attempt(request, &permit, stop).await? {
+            let (result, took) = self.attempt(request, &mut permit, stop).await?;
+            let failure = match result {
                 Ok(reply) => return Ok(Reply { attempts: attempt, ..reply }),
                 Err(failure) => failure,
             };
-            drop(permit);
             let in_a_row = self.counters.failed();
-            let reason = failure.error.clone();
-            let pause = attempts.after(self.named(failure), sent.elapsed());
-            let pause = pause.map_err(|error| self.given_up(error, in_a_row))?;
-            self.wait(pause, sent, &reason, stop).await?;
+            let pause = self.rest(failure, took, &permit, &mut attempts);
+            drop(permit);
+            match pause.map_err(|error| self.given_up(error, in_a_row, before))? {
+                // The next attempt is admitted when the pause has ended.
+                Pause::Everybody(..) => {}
+                Pause::Own(wait) => sleep(wait, stop).await?,
+            }
         }
     }
 
@@ -144,18 +153,20 @@ impl Backend {
         }
     }
 
-    /// One request on the wire; the outer error is that of a cap, or of a run that stops.
+    /// One request on the wire, and how long it took; the outer error is that of a cap, or of a run that stops.
     async fn attempt(
         &self,
         request: &Request,
-        permit: &Permit<'_>,
+        permit: &mut Permit<'_>,
         stop: &Stop,
-    ) -> Result<Result<Reply, Failure>> {
+    ) -> Result<(Result<Reply, Failure>, Duration)> {
         let reserved = self.reserve(request, stop).await?;
-        if let Err(stopped) = self.limits.until_open(stop).await {
+        // The last thing that is waited for: what is known of the limits holds at the moment of sending.
+        if let Err(stopped) = self.limits.turn(permit, || self.counters.guess(request), stop).await {
             reserved.settle(Bill::Nothing);
             return Err(stopped);
         }
+        let sent = Instant::now();
         let on_the_wire = self.counters.send();
         let Attempt { result, rates } = tokio::select! {
             biased;
@@ -166,13 +177,12 @@ impl Backend {
         let bill = self.bill(&result);
         self.counters.billed(&bill);
         reserved.settle(bill);
-        self.limits.learn(&rates, self.counters.stats().in_flight);
-        match &result {
-            Ok(reply) => self.count(request, reply, permit),
-            Err(failure) if failure.error.kind() == Kind::RateLimit => self.limits.rate_limited(permit),
-            Err(_) => {}
+        self.limits.learn(permit, &rates);
+        if let Ok(reply) = &result {
+            self.limits.succeeded(permit, reply.usage.total());
+            self.counters.replied(request, reply);
         }
-        Ok(result)
+        Ok((result, sent.elapsed()))
     }
 
     /// Waits until the purse allows it; a run that drains ends the wait.
@@ -195,44 +205,56 @@ impl Backend {
         }
     }
 
-    fn count(&self, request: &Request, reply: &Reply, permit: &Permit<'_>) {
-        if reply.usage.total() > 0 {
-            self.limits.settle(permit, reply.usage.total());
+    /// What follows from a failure: for everybody at once, and for this call, which waits or has its error. A time that the
+    /// server names holds for the others also when this call gives up.
+    fn rest(
+        &self,
+        failure: Failure,
+        took: Duration,
+        permit: &Permit<'_>,
+        attempts: &mut Attempts,
+    ) -> Result<Pause> {
+        let (error, again) = (failure.error.clone(), failure.again);
+        let next = attempts.after(self.named(failure), took);
+        let limited = error.kind() == Kind::RateLimit;
+        let (wait, named) = match (&next, again) {
+            (Ok(Pause::Everybody(wait, named)), _) => (*wait, *named),
+            (Err(_), Again::After(wait)) => (wait.min(self.retry.max_wait), Named::ByServer),
+            (Err(_), _) => (Duration::ZERO, Named::ByNobody),
+            (Ok(Pause::Own(wait)), _) => {
+                if *wait >= TOLD {
+                    self.tell(*wait, &error);
+                }
+                return next;
+            }
+        };
+        let rest = Rest { wait, named, reason: error.message() };
+        let news = match (limited, wait.is_zero()) {
+            (true, _) => self.limits.turned_away(permit, &rest),
+            (false, false) => self.limits.pause(permit, &rest),
+            (false, true) => false,
+        };
+        if news && next.is_ok() {
+            self.tell(wait, &error);
         }
-        self.limits.succeeded();
-        self.counters.replied(request, reply);
+        next
     }
 
-    async fn wait(&self, pause: Pause, sent: Instant, reason: &Error, stop: &Stop) -> Result<()> {
-        let told = |wait| {
-            let (backend, reason) = (self.name.clone(), reason.message().to_string());
-            self.events.emit(Event::Waiting { backend, reason, wait });
-        };
-        let wait = match pause {
-            Pause::Everybody(wait, named) => {
-                // The next attempt is admitted when the pause has ended.
-                if self.limits.pause(wait, named, sent, reason.message()) {
-                    told(wait);
-                }
-                return Ok(());
-            }
-            Pause::Own(wait) => wait,
-        };
-        if wait >= TOLD {
-            told(wait);
-        }
-        tokio::select! {
-            biased;
-            () = stop.drain.cancelled() => Err(stop.error()),
-            () = tokio::time::sleep(wait) => Ok(()),
-        }
+    fn tell(&self, wait: Duration, reason: &Error) {
+        let (backend, reason) = (self.name.clone(), reason.message().to_string());
+        self.events.emit(Event::Waiting { backend, reason, wait });
     }
 
     /// The error of a call, or of the whole backend: when nothing has gone well for long, each of the items
-    /// to come would fail after all of its attempts, too.
-    fn given_up(&self, error: Error, in_a_row: usize) -> Error {
-        let server = matches!(error.kind(), Kind::Connection | Kind::Timeout | Kind::Server);
-        if !server || in_a_row < DEAD_AFTER {
+    /// to come would fail after all of its attempts, too. `before`: the calls that had gone well when this one
+    /// began. Servers that limit rates turn away many at once, and serve others in between.
+    fn given_up(&self, error: Error, in_a_row: usize, before: u64) -> Error {
+        let dead = match error.kind() {
+            Kind::Connection | Kind::Timeout | Kind::Server => true,
+            Kind::RateLimit => self.counters.stats().calls == before,
+            _ => false,
+        };
+        if !dead || in_a_row < DEAD_AFTER {
             return error;
         }
         let message = format!("{} (the last {in_a_row} requests failed)", error.message());
@@ -244,5 +266,14 @@ impl Backend {
     /// Says which backend failed.
     fn named(&self, failure: Failure) -> Failure {
         Failure { error: failure.error.context(format!("backend `{}`", self.name)), ..failure }
+    }
+}
+
+/// A call's own pause; a run that drains ends it.
+async fn sleep(wait: Duration, stop: &Stop) -> Result<()> {
+    tokio::select! {
+        biased;
+        () = stop.drain.cancelled() => Err(stop.error()),
+        () = tokio::time::sleep(wait) => Ok(()),
     }
 }

@@ -125,6 +125,7 @@ impl Attempts {
             Again::Never => Err(failure.error),
             Again::Backoff => self.back_off(failure.error),
             Again::After(Duration::ZERO) => self.back_off(failure.error),
+            Again::After(wait) if wait > self.retry.max_wait => Err(too_long(wait, &failure.error)),
             Again::After(wait) => {
                 self.waited = self.waited.saturating_add(wait.max(SHORTEST));
                 if self.waited > self.retry.max_wait {
@@ -149,6 +150,14 @@ impl Attempts {
             _ => Ok(Pause::Own(pause)),
         }
     }
+}
+
+/// Whoever is asked next would hear the same.
+fn too_long(wait: Duration, error: &Error) -> Error {
+    let message = format!("the server asks to wait {} s: {}", wait.as_secs(), error.message());
+    Error::new(Kind::DeadBackend, message).hint(
+        "run the same command again after that time, or raise `max_wait` of the backend in config/fthost.yaml",
+    )
 }
 
 #[cfg(test)]
@@ -200,7 +209,16 @@ mod tests {
         }
         let error = attempts.after(limited(Again::After(minute)), Duration::ZERO).unwrap_err();
         assert_eq!(error.message(), "the server asks to wait 60 s: rate limit");
+        assert_eq!(error.kind(), Kind::RateLimit, "others may fare better");
         assert!(attempts.after(limited(Again::Backoff), Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn a_wait_that_nobody_can_have_ends_the_run() {
+        let mut attempts = USUAL.attempts(seconds(600));
+        let error = attempts.after(limited(Again::After(seconds(601))), Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), Kind::DeadBackend);
+        assert_eq!(error.message(), "the server asks to wait 601 s: rate limit");
     }
 
     #[test]

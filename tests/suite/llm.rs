@@ -324,7 +324,7 @@ fn a_named_wait_has_an_end() {
     let late = Answer::status(429).header("retry-after", "3600");
     let (reply, requests) = after([late], ", max_wait: 600");
     let error = reply.unwrap_err();
-    assert_eq!((error.kind(), requests), (Kind::RateLimit, 1));
+    assert_eq!((error.kind(), requests), (Kind::DeadBackend, 1));
     assert!(error.message().starts_with("the server asks to wait 3600 s"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(1));
 }

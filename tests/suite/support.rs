@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -287,5 +288,17 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
     while !holds() {
         assert!(Instant::now() < end, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether the long forms are asked for: `FTHOST_LONG=1`.
+pub fn long() -> bool {
+    std::env::var_os("FTHOST_LONG").is_some()
+}
+
+/// A figure that was measured; shown in the long form (with `--nocapture`).
+pub fn figure(text: &str) {
+    if long() {
+        let _ = writeln!(std::io::stdout(), "    {text}");
     }
 }

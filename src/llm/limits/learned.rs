@@ -4,12 +4,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+/// Requests that were sent within this time may arrive in any order.
+const TOGETHER: Duration = Duration::from_millis(50);
+
 /// What is left of one limit, and how long until it is whole again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Left {
     /// Requests or tokens.
     pub remaining: u64,
-    /// From the answer on.
+    /// From the request on.
     pub reset: Duration,
 }
 
@@ -71,31 +74,69 @@ fn until(text: &str, now: SystemTime) -> Option<Duration> {
 /// What is left for us of one of the server's limits.
 #[derive(Default)]
 pub(super) struct Window {
-    left: Option<u64>,
-    until: Option<Instant>,
+    now: Option<Known>,
+    /// The most that was ever left: so much may come at once when the limit is whole again.
+    most: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    left: u64,
+    until: Instant,
+    /// How long it takes until it is whole again; none when that is over, and no answer has come since.
+    reset: Option<Duration>,
+    /// When the request was sent whose answer said so.
+    sent: Instant,
+}
+
+/// An answer's word, and what must be known of its request to understand it.
+pub(super) struct Word {
+    /// What it says.
+    pub told: Left,
+    /// When the request was sent: the server counts from its arrival, not from its answer.
+    pub sent: Instant,
+    /// What was sent after it: the server had not counted that yet.
+    pub unseen: u64,
 }
 
 impl Window {
-    /// Takes in an answer's word; longer than `most` is not waited for.
-    pub fn learn(&mut self, told: Option<Left>, unseen: u64, now: Instant, most: Duration) {
-        let Some(told) = told else { return };
-        self.left = Some(told.remaining.saturating_sub(unseen));
-        self.until = Some(now + told.reset.min(most));
+    /// Takes in an answer's word, unless one to a later request is known; longer than `most` is not waited for. Of
+    /// requests that were sent together nobody knows in what order the server counted them: the least holds.
+    pub fn learn(&mut self, word: &Word, most: Duration) {
+        let Word { told, sent, unseen } = *word;
+        let (left, reset) = (told.remaining.saturating_sub(unseen), told.reset.min(most));
+        self.most = self.most.max(told.remaining);
+        if let Some(known) = &mut self.now {
+            if sent + TOGETHER > known.sent && sent < known.sent + TOGETHER {
+                known.left = known.left.min(left);
+                known.until = known.until.max(sent + reset);
+                known.reset = known.reset.max(Some(reset));
+                return;
+            }
+            if sent < known.sent {
+                return;
+            }
+        }
+        self.now = Some(Known { left, until: sent + reset, reset: Some(reset), sent });
     }
 
     /// Until when so many must wait. More than ever was left is not waited for twice: the server decides.
     pub fn closed_until(&mut self, units: u64, now: Instant) -> Option<Instant> {
-        let until = self.until?;
-        if until <= now {
-            *self = Window::default();
+        let known = self.now?;
+        if known.until <= now {
+            let whole =
+                |reset| Known { left: self.most.max(units), until: now + reset, reset: None, ..known };
+            self.now = known.reset.map(whole);
             return None;
         }
-        (self.left? < units).then_some(until)
+        (known.left < units).then_some(known.until)
     }
 
     /// Counts what is about to be sent.
     pub fn take(&mut self, units: u64) {
-        self.left = self.left.map(|left| left.saturating_sub(units));
+        if let Some(known) = &mut self.now {
+            known.left = known.left.saturating_sub(units);
+        }
     }
 }
 

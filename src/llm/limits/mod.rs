@@ -1,9 +1,10 @@
 //! When a backend's next request may be sent: its concurrency, its requests and tokens a minute, what the
-//! server says is left of its own limits, and the pauses that it asks for. Shared by all callers of the
-//! backend, first come first served.
+//! server says is left of its own limits, what it turned out to serve, and the pauses that it asks for. Shared
+//! by all callers of the backend, first come first served.
 
 mod learned;
 mod pace;
+mod served;
 mod slots;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,14 +16,18 @@ use crate::base::Error;
 use crate::base::cancel::Stop;
 use crate::base::config::BackendConfig;
 
-use learned::Window;
 pub use learned::{Left, Rates};
+use learned::{Window, Word};
 use pace::Pace;
+use served::Served;
 pub use slots::Permit;
 use slots::Slots;
 
 /// The span that `rpm` and `tpm` count over.
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Places beyond those that are needed on average.
+const ROOM: f64 = 1.25;
 
 /// Between two looks at whether a request may be sent.
 const LOOK: Duration = Duration::from_millis(100);
@@ -44,7 +49,19 @@ struct State {
     tokens: Option<Pace>,
     requests_left: Window,
     tokens_left: Window,
+    served: Served,
     pause: Option<Pause>,
+    /// Sent so far.
+    sent: Counted,
+    /// How long good answers took of late.
+    latency: Option<Duration>,
+}
+
+/// Requests and tokens.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    requests: u64,
+    tokens: u64,
 }
 
 /// Nobody sends for a while.
@@ -53,6 +70,16 @@ struct Pause {
     began: Instant,
     until: Instant,
     reason: String,
+}
+
+/// A pause that a failure asks for.
+pub struct Rest<'a> {
+    /// How long.
+    pub wait: Duration,
+    /// By whom.
+    pub named: Named,
+    /// In words.
+    pub reason: &'a str,
 }
 
 /// How a pause came about.
@@ -64,6 +91,17 @@ pub enum Named {
     ByNobody,
 }
 
+/// What is known of a request that was sent.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    at: Instant,
+    /// What was sent by then, itself included.
+    so_far: Counted,
+    /// The bursts of rate limits before it.
+    bursts: u64,
+    ticket: Option<Ticket>,
+}
+
 /// A request's entry among the tokens that were sent.
 #[derive(Debug, Clone, Copy)]
 struct Ticket {
@@ -73,23 +111,58 @@ struct Ticket {
 
 impl State {
     /// Counts a request of so many tokens, if it may be sent now; else says when to look again.
-    fn take(&mut self, tokens: u64, now: Instant) -> Result<Option<Ticket>, Instant> {
+    fn take(&mut self, tokens: u64, now: Instant) -> Result<Sent, Instant> {
         let waits = [
             self.pause.as_ref().map(|pause| pause.until),
             self.requests_left.closed_until(1, now),
             self.tokens_left.closed_until(tokens, now),
+            self.served.ready_at(now),
             self.requests.as_mut().map(|pace| pace.ready_at(1, now)),
             self.tokens.as_mut().map(|pace| pace.ready_at(tokens, now)),
         ];
         if let Some(until) = waits.into_iter().flatten().max().filter(|until| *until > now) {
             return Err(until);
         }
+        Ok(self.count(tokens, now))
+    }
+
+    fn count(&mut self, tokens: u64, now: Instant) -> Sent {
         self.requests_left.take(1);
         self.tokens_left.take(tokens);
         if let Some(pace) = &mut self.requests {
             pace.take(1, now);
         }
-        Ok(self.tokens.as_mut().map(|pace| Ticket { number: pace.take(tokens, now), estimated: tokens }))
+        let Counted { requests, tokens: before } = self.sent;
+        self.sent = Counted { requests: requests + 1, tokens: before + tokens };
+        Sent {
+            at: now,
+            so_far: self.sent,
+            bursts: self.served.take(now),
+            ticket: self
+                .tokens
+                .as_mut()
+                .map(|pace| Ticket { number: pace.take(tokens, now), estimated: tokens }),
+        }
+    }
+
+    /// Requests on the wire that are needed to keep up with what the server serves.
+    fn needed(&self) -> usize {
+        let both = self.served.rate().zip(self.latency);
+        both.map_or(0, |(rate, latency)| (rate * latency.as_secs_f64() * ROOM).ceil() as usize)
+    }
+
+    /// Nobody sends for a while, after a request that was sent at that moment; whether that is news.
+    fn pause(&mut self, rest: &Rest, sent: Instant, now: Instant) -> bool {
+        let current = self.pause.as_ref().filter(|pause| pause.until > now || pause.began > sent);
+        let taught = current.is_some_and(|pause| pause.began > sent);
+        if taught && rest.named == Named::ByNobody {
+            return false;
+        }
+        let until = now + rest.wait;
+        let (began, known) = current.map_or((now, now), |pause| (pause.began, pause.until));
+        self.pause = Some(Pause { began, until: until.max(known), reason: rest.reason.into() });
+        // A second more is no news.
+        until > known + Duration::from_secs(1) || known == now
     }
 }
 
@@ -112,69 +185,74 @@ impl Limits {
                 tokens: pace(config.tpm),
                 requests_left: Window::default(),
                 tokens_left: Window::default(),
+                served: Served::new(now),
                 pause: None,
+                sent: Counted::default(),
+                latency: None,
             }),
         }
     }
 
-    /// Waits until a request of about so many tokens may be sent. Keep the permit while it is on the
-    /// wire. A run that drains ends the wait.
-    pub async fn admit(&self, tokens: u64, stop: &Stop) -> Result<Permit<'_>, Error> {
-        let enter = async {
-            let mut permit = self.slots.enter().await?;
-            permit.ticket = self.turn(tokens).await;
-            Ok(permit)
-        };
+    /// Waits for a place on the wire. Keep the permit until the answer is there. A run that drains ends the wait.
+    pub async fn enter(&self, stop: &Stop) -> Result<Permit<'_>, Error> {
         tokio::select! {
             biased;
             () = stop.drain.cancelled() => Err(stop.error()),
-            permit = enter => permit,
+            permit = self.slots.enter() => permit,
         }
     }
 
-    /// Waits for the end of a pause that began since a request was admitted.
-    pub async fn until_open(&self, stop: &Stop) -> Result<(), Error> {
-        let open = async {
-            while let Some(until) = self.paused_until() {
-                tokio::time::sleep_until(until).await;
+    /// Waits until a request may be sent, which is to be done at once. `tokens` guesses how many it comes to, by
+    /// what is known when it is its turn. A run that drains ends the wait.
+    pub async fn turn(
+        &self,
+        permit: &mut Permit<'_>,
+        tokens: impl Fn() -> u64,
+        stop: &Stop,
+    ) -> Result<(), Error> {
+        tokio::select! {
+            biased;
+            () = stop.drain.cancelled() => Err(stop.error()),
+            sent = self.take(tokens) => {
+                permit.sent = Some(sent);
+                Ok(())
             }
-        };
-        tokio::select! {
-            biased;
-            () = stop.drain.cancelled() => Err(stop.error()),
-            () = open => Ok(()),
         }
     }
 
-    /// Waits for its turn: one at a time, so that all go in the order in which they came, and each by what is
-    /// known at that moment.
-    async fn turn(&self, tokens: u64) -> Option<Ticket> {
+    /// One at a time, so that all go in the order in which they came, and each by what is known at that
+    /// moment.
+    async fn take(&self, tokens: impl Fn() -> u64) -> Sent {
         let _first = self.queue.lock().await;
         loop {
-            let now = Instant::now();
+            let (now, tokens) = (Instant::now(), tokens());
             let taken = self.state().take(tokens, now);
             match taken {
-                Ok(ticket) => return ticket,
+                Ok(sent) => return sent,
                 // A correction may let it go earlier.
                 Err(until) => tokio::time::sleep_until(until.min(now + LOOK)).await,
             }
         }
     }
 
-    /// Nobody sends for a while, after a request that was sent at that moment; whether that is news.
-    pub fn pause(&self, wait: Duration, named: Named, sent: Instant, reason: &str) -> bool {
+    /// Nobody sends for a while, since this request failed; whether that is news.
+    pub fn pause(&self, permit: &Permit<'_>, rest: &Rest) -> bool {
+        let now = Instant::now();
+        self.state().pause(rest, permit.sent.map_or(now, |sent| sent.at), now)
+    }
+
+    /// The same, for a rate limit: fewer are sent afterwards.
+    pub fn turned_away(&self, permit: &Permit<'_>, rest: &Rest) -> bool {
+        let Some(sent) = permit.sent else { return false };
         let now = Instant::now();
         let mut state = self.state();
-        let current = state.pause.as_ref().filter(|pause| pause.until > now || pause.began > sent);
-        let taught = current.is_some_and(|pause| pause.began > sent);
-        if taught && named == Named::ByNobody {
-            return false;
+        let news = state.pause(rest, sent.at, now);
+        let open_at = state.pause.as_ref().map_or(now, |pause| pause.until);
+        let needed = state.needed();
+        if state.served.turned_away(sent.bursts, sent.at, open_at, now) {
+            self.slots.cut(needed);
         }
-        let until = now + wait;
-        let (began, known) = current.map_or((now, now), |pause| (pause.began, pause.until));
-        state.pause = Some(Pause { began, until: until.max(known), reason: reason.into() });
-        // A second more is no news.
-        until > known + Duration::from_secs(1) || known == now
+        news
     }
 
     /// Until when nobody sends, and why.
@@ -196,14 +274,16 @@ impl Limits {
         self.paused().or_else(limit)
     }
 
-    /// A rate limit was met by a request with this permit.
-    pub fn rate_limited(&self, permit: &Permit<'_>) {
-        self.slots.cut(permit);
-    }
-
-    /// A request went well.
-    pub fn succeeded(&self) {
+    /// A request went well, and used so many tokens; 0 when the server does not say.
+    pub fn succeeded(&self, permit: &Permit<'_>, used: u64) {
         self.slots.grow();
+        let Some(sent) = permit.sent else { return };
+        let mut state = self.state();
+        let took = sent.at.elapsed();
+        state.latency = Some(state.latency.map_or(took, |latency| latency.mul_f64(0.9) + took.mul_f64(0.1)));
+        if let (Some(tokens), Some(ticket)) = (&mut state.tokens, sent.ticket.filter(|_| used > 0)) {
+            tokens.correct(ticket.number, ticket.estimated, used);
+        }
     }
 
     /// Requests that may be on the wire by the configuration.
@@ -216,24 +296,18 @@ impl Limits {
         self.slots.limit()
     }
 
-    /// Takes in what the server says is left, while so many other requests are on the wire: it may not have
-    /// counted them yet.
-    pub fn learn(&self, rates: &Rates, in_flight: u64) {
-        let now = Instant::now();
+    /// Takes in what the answer to a request says is left: what was sent after it is not in that.
+    pub fn learn(&self, permit: &Permit<'_>, rates: &Rates) {
+        let Some(Sent { at, so_far, .. }) = permit.sent else { return };
         let mut state = self.state();
-        state.requests_left.learn(rates.requests, in_flight, now, self.max_wait);
-        state.tokens_left.learn(rates.tokens, 0, now, self.max_wait);
-    }
-
-    /// Corrects a request's estimate by what was really used.
-    pub fn settle(&self, permit: &Permit<'_>, used: u64) {
-        if let (Some(tokens), Some(ticket)) = (&mut self.state().tokens, permit.ticket) {
-            tokens.correct(ticket.number, ticket.estimated, used);
+        let Counted { requests, tokens } = state.sent;
+        let word = |told, unseen| Word { told, sent: at, unseen };
+        if let Some(told) = rates.requests {
+            state.requests_left.learn(&word(told, requests - so_far.requests), self.max_wait);
         }
-    }
-
-    fn paused_until(&self) -> Option<Instant> {
-        self.paused().map(|(until, _)| until)
+        if let Some(told) = rates.tokens {
+            state.tokens_left.learn(&word(told, tokens - so_far.tokens), self.max_wait);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -241,5 +315,7 @@ impl Limits {
     }
 }
 
+#[cfg(test)]
+mod servers;
 #[cfg(test)]
 mod tests;

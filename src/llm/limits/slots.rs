@@ -25,8 +25,6 @@ struct Count {
     limit: usize,
     /// Places to take away when they come back.
     owed: usize,
-    /// Cuts so far: a request that was admitted before the last one belongs to a burst that is dealt with.
-    cuts: u64,
     successes: u32,
 }
 
@@ -34,14 +32,14 @@ struct Count {
 pub struct Permit<'a> {
     slots: &'a Slots,
     place: Option<SemaphorePermit<'a>>,
-    cuts: u64,
-    pub(super) ticket: Option<super::Ticket>,
+    /// What was counted when its request was sent.
+    pub(super) sent: Option<super::Sent>,
 }
 
 impl Slots {
     pub fn new(most: usize) -> Slots {
         let most = most.min(Semaphore::MAX_PERMITS);
-        let count = Mutex::new(Count { limit: most, owed: 0, cuts: 0, successes: 0 });
+        let count = Mutex::new(Count { limit: most, owed: 0, successes: 0 });
         Slots { places: Semaphore::new(most), most, count }
     }
 
@@ -49,20 +47,16 @@ impl Slots {
     pub async fn enter(&self) -> Result<Permit<'_>, Error> {
         let place = self.places.acquire().await;
         let place = place.map_err(|_| Error::new(Kind::Internal, "a backend's limits were closed"))?;
-        Ok(Permit { slots: self, place: Some(place), cuts: self.count().cuts, ticket: None })
+        Ok(Permit { slots: self, place: Some(place), sent: None })
     }
 
-    /// Takes places away, once for all who were on the wire together.
-    pub fn cut(&self, permit: &Permit<'_>) {
+    /// Takes places away; so many are needed for sure.
+    pub fn cut(&self, needed: usize) {
         let mut count = self.count();
-        if permit.cuts != count.cuts {
-            return;
-        }
-        let kept = ((count.limit as f64 * KEPT) as usize).max(1);
+        let kept = ((count.limit as f64 * KEPT) as usize).max(needed).clamp(1, count.limit);
         let away = count.limit - kept;
         count.owed += away - self.places.forget_permits(away);
         count.limit = kept;
-        count.cuts += 1;
         count.successes = 0;
     }
 
@@ -125,24 +119,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_burst_cuts_once() {
+    async fn a_cut_takes_a_quarter_of_the_places() {
         let slots = Slots::new(64);
         let burst = enter(&slots, 64).await;
-        burst.iter().for_each(|permit| slots.cut(permit));
+        slots.cut(0);
         assert_eq!(slots.limit(), 48);
         drop(burst);
         assert_eq!(free(&slots), 48);
-        let again = enter(&slots, 2).await;
-        again.iter().for_each(|permit| slots.cut(permit));
+        let _two = enter(&slots, 2).await;
+        slots.cut(0);
         assert_eq!((slots.limit(), free(&slots)), (36, 34));
+        slots.cut(30);
+        slots.cut(30);
+        assert_eq!(slots.limit(), 30, "what is needed is left");
+        slots.cut(40);
+        assert_eq!(slots.limit(), 30, "a cut gives nothing");
     }
 
     #[tokio::test]
     async fn one_place_is_always_left() {
         let slots = Slots::new(2);
         for _ in 0..5 {
-            let permit = slots.enter().await.unwrap();
-            slots.cut(&permit);
+            slots.cut(0);
         }
         assert_eq!((slots.limit(), free(&slots)), (1, 1));
     }
@@ -150,9 +148,7 @@ mod tests {
     #[tokio::test]
     async fn successes_earn_places_back() {
         let slots = Slots::new(4);
-        let permit = slots.enter().await.unwrap();
-        slots.cut(&permit);
-        drop(permit);
+        slots.cut(0);
         (0..24).for_each(|_| slots.grow());
         assert_eq!(slots.limit(), 3);
         slots.grow();
@@ -165,7 +161,7 @@ mod tests {
     async fn owed_places_are_earned_back_before_new_ones() {
         let slots = Slots::new(4);
         let all = enter(&slots, 4).await;
-        slots.cut(&all[0]);
+        slots.cut(0);
         (0..25).for_each(|_| slots.grow());
         drop(all);
         assert_eq!((slots.limit(), free(&slots)), (4, 4));

@@ -9,11 +9,29 @@ fn limits(more: &str) -> Limits {
     Limits::new(&config, Duration::from_secs(600))
 }
 
-/// How long it takes until a request is admitted.
+/// A place, and the turn to send so many tokens.
+async fn admit<'a>(limits: &'a Limits, tokens: u64, stop: &Stop) -> Result<Permit<'a>, Error> {
+    let mut permit = limits.enter(stop).await?;
+    limits.turn(&mut permit, || tokens, stop).await?;
+    Ok(permit)
+}
+
+/// A request that is on the wire.
+async fn sent(limits: &Limits) -> Permit<'_> {
+    admit(limits, 10, &Stop::default()).await.unwrap()
+}
+
+/// How long it takes until a request is sent.
 async fn wait(limits: &Limits) -> Duration {
     let began = Instant::now();
-    drop(limits.admit(10, &Stop::default()).await.unwrap());
+    drop(sent(limits).await);
     began.elapsed()
+}
+
+/// A pause of so many seconds, after a request.
+fn pause(limits: &Limits, permit: &Permit<'_>, seconds: u64, named: Named) -> bool {
+    let rest = Rest { wait: Duration::from_secs(seconds), named, reason: "rate limit" };
+    limits.pause(permit, &rest)
 }
 
 fn about(time: Duration, seconds: f64) -> bool {
@@ -23,7 +41,8 @@ fn about(time: Duration, seconds: f64) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_everybody() {
     let limits = limits("concurrency: 4");
-    assert!(limits.pause(Duration::from_secs(5), Named::ByServer, Instant::now(), "rate limit"));
+    let permit = sent(&limits).await;
+    assert!(pause(&limits, &permit, 5, Named::ByServer));
     assert_eq!(limits.paused().unwrap().1, "rate limit");
     let waits = tokio::join!(wait(&limits), wait(&limits));
     assert!(about(waits.0, 5.0) && about(waits.1, 5.0), "{waits:?}");
@@ -33,62 +52,90 @@ async fn a_pause_holds_everybody() {
 #[tokio::test(start_paused = true)]
 async fn a_burst_pauses_once_and_a_named_time_is_a_floor() {
     let limits = limits("concurrency: 4");
-    let sent = Instant::now();
+    let first = sent(&limits).await;
     tokio::time::advance(Duration::from_millis(100)).await;
-    let pause = |seconds, named| limits.pause(Duration::from_secs(seconds), named, sent, "rate limit");
-    assert!(pause(2, Named::ByNobody));
-    assert!(!pause(50, Named::ByNobody), "it was sent before the pause began");
+    assert!(pause(&limits, &first, 2, Named::ByNobody));
+    assert!(!pause(&limits, &first, 50, Named::ByNobody), "it was sent before the pause began");
     assert!(about(wait(&limits).await, 2.0));
-    let later = Instant::now();
+    let later = sent(&limits).await;
     tokio::time::advance(Duration::from_millis(100)).await;
-    assert!(!pause(50, Named::ByNobody), "still of the first burst");
-    assert!(limits.pause(Duration::from_secs(3), Named::ByNobody, later, "rate limit"), "a new burst");
-    assert!(limits.pause(Duration::from_secs(9), Named::ByServer, sent, "rate limit"));
+    assert!(!pause(&limits, &first, 50, Named::ByNobody), "still of the first burst");
+    assert!(pause(&limits, &later, 3, Named::ByNobody), "a new burst");
+    assert!(pause(&limits, &first, 9, Named::ByServer));
     assert!(about(wait(&limits).await, 9.0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_admitted_before_a_pause_waits_too() {
+async fn what_has_a_place_waits_for_the_end_of_a_pause_too() {
     let limits = limits("concurrency: 4");
-    let _permit = limits.admit(10, &Stop::default()).await.unwrap();
-    limits.pause(Duration::from_secs(5), Named::ByServer, Instant::now(), "rate limit");
+    let first = sent(&limits).await;
+    let mut permit = limits.enter(&Stop::default()).await.unwrap();
+    pause(&limits, &first, 5, Named::ByServer);
     let began = Instant::now();
-    limits.until_open(&Stop::default()).await.unwrap();
+    limits.turn(&mut permit, || 10, &Stop::default()).await.unwrap();
     assert!(about(began.elapsed(), 5.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_rate_limits_cuts_once() {
+    let limits = limits("concurrency: 8");
+    let rest = Rest { wait: Duration::from_secs(1), named: Named::ByServer, reason: "rate limit" };
+    let (first, second) = (sent(&limits).await, sent(&limits).await);
+    let mut waiting = limits.enter(&Stop::default()).await.unwrap();
+    let news = [&first, &second].map(|permit| limits.turned_away(permit, &rest));
+    assert_eq!(news, [true, false]);
+    assert_eq!(limits.concurrency(), 6);
+    limits.turn(&mut waiting, || 10, &Stop::default()).await.unwrap();
+    limits.turned_away(&waiting, &rest);
+    assert_eq!(limits.concurrency(), 4, "it had its place before, but was sent after");
+}
+
+fn left(remaining: u64) -> Option<Left> {
+    Some(Left { remaining, reset: Duration::from_secs(20) })
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_server_has_left_is_not_exceeded() {
     let limits = limits("concurrency: 4");
-    let left = |remaining| Some(Left { remaining, reset: Duration::from_secs(20) });
-    limits.learn(&Rates { requests: left(3), tokens: None }, 1);
-    assert!(
-        about(wait(&limits).await, 0.0) && about(wait(&limits).await, 0.0),
-        "three are left, one is on the wire"
-    );
+    let (told, _later) = (sent(&limits).await, sent(&limits).await);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    limits.learn(&told, &Rates { requests: left(3), tokens: None });
+    let waits = [wait(&limits).await, wait(&limits).await];
+    assert!(waits.iter().all(|wait| about(*wait, 0.0)), "three are left, one was sent since: {waits:?}");
+    assert!(about(wait(&limits).await, 15.0), "from the request on, not from its answer");
+    let waits = [wait(&limits).await, wait(&limits).await];
+    assert!(waits.iter().all(|wait| about(*wait, 0.0)), "as many as ever: {waits:?}");
     assert!(about(wait(&limits).await, 20.0));
-    limits.learn(&Rates { requests: None, tokens: left(15) }, 0);
-    assert!(about(wait(&limits).await, 0.0));
+    assert!(about(wait(&limits).await, 0.0), "nothing more was said: nothing is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_later_request_counts() {
+    let limits = limits("concurrency: 4");
+    let first = sent(&limits).await;
+    tokio::time::advance(Duration::from_millis(100)).await;
+    let (second, third) = (sent(&limits).await, sent(&limits).await);
+    limits.learn(&third, &Rates { requests: left(9), tokens: left(15) });
+    limits.learn(&second, &Rates { requests: left(2), tokens: None });
+    limits.learn(&first, &Rates { requests: left(0), tokens: left(0) });
+    assert!(about(wait(&limits).await, 0.0), "of two that were sent together the least holds: one is left");
     assert!(about(wait(&limits).await, 20.0));
-    assert!(about(wait(&limits).await, 0.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reset_that_is_too_far_is_not_waited_for() {
     let limits = limits("concurrency: 4");
-    limits.learn(
-        &Rates { requests: Some(Left { remaining: 0, reset: Duration::from_secs(86_400) }), tokens: None },
-        0,
-    );
+    let permit = sent(&limits).await;
+    let day = Left { remaining: 0, reset: Duration::from_secs(86_400) };
+    limits.learn(&permit, &Rates { requests: Some(day), tokens: None });
     assert!(about(wait(&limits).await, 600.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn tokens_are_booked_by_estimate_and_given_back() {
     let limits = limits("concurrency: 4, tpm: 600");
-    let stop = Stop::default();
-    let permit = limits.admit(600, &stop).await.unwrap();
-    limits.settle(&permit, 30);
+    let permit = admit(&limits, 600, &Stop::default()).await.unwrap();
+    limits.succeeded(&permit, 30);
     drop(permit);
     assert!(wait(&limits).await < Duration::from_secs(5));
 }
@@ -96,16 +143,13 @@ async fn tokens_are_booked_by_estimate_and_given_back() {
 #[tokio::test(start_paused = true)]
 async fn every_wait_ends_when_the_run_drains() {
     let paused = limits("concurrency: 1");
-    paused.pause(Duration::from_secs(500), Named::ByServer, Instant::now(), "rate limit");
+    pause(&paused, &sent(&paused).await, 500, Named::ByServer);
     let paced = limits("concurrency: 2, rpm: 1");
-    drop(paced.admit(1, &Stop::default()).await.unwrap());
+    drop(sent(&paced).await);
     let full = limits("concurrency: 1");
-    let _place = full.admit(1, &Stop::default()).await.unwrap();
+    let _place = sent(&full).await;
     let learned = limits("concurrency: 1");
-    learned.learn(
-        &Rates { requests: Some(Left { remaining: 0, reset: Duration::from_secs(99) }), tokens: None },
-        0,
-    );
+    learned.learn(&sent(&learned).await, &Rates { requests: left(0), tokens: None });
     for limits in [&paused, &paced, &full, &learned] {
         let stop = Stop::default();
         let began = Instant::now();
@@ -113,7 +157,7 @@ async fn every_wait_ends_when_the_run_drains() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             stop.drain_because(Error::new(Kind::Interrupted, "interrupted"));
         };
-        let (admitted, ()) = tokio::join!(limits.admit(1, &stop), drain);
+        let (admitted, ()) = tokio::join!(admit(limits, 1, &stop), drain);
         assert_eq!(admitted.err().map(|error| error.kind()), Some(Kind::Interrupted));
         assert!(began.elapsed() < Duration::from_millis(80));
     }
@@ -127,7 +171,7 @@ async fn ten_thousand_wait_in_order() {
     for number in 0..10_000 {
         let (limits, order) = (limits.clone(), order.clone());
         all.spawn(async move {
-            drop(limits.admit(1, &Stop::default()).await.unwrap());
+            drop(sent(&limits).await);
             order.lock().unwrap().push(number);
         });
     }
@@ -144,12 +188,14 @@ async fn what_everybody_waits_for_can_be_told() {
         requests: Some(Left { remaining: 0, reset: Duration::from_secs_f64(seconds) }),
         tokens: None,
     };
-    limits.learn(&none_left(0.5), 0);
+    let permit = sent(&limits).await;
+    limits.learn(&permit, &none_left(0.5));
     assert!(limits.waiting().is_none(), "too short to tell");
-    limits.learn(&none_left(20.0), 0);
+    limits.learn(&permit, &none_left(20.0));
     let (until, reason) = limits.waiting().unwrap();
     assert!(about(until - Instant::now(), 20.0));
     assert_eq!(reason, "the server's limit is used up");
-    limits.pause(Duration::from_secs(50), Named::ByServer, Instant::now(), "rate limit");
+    let rest = Rest { wait: Duration::from_secs(50), named: Named::ByServer, reason: "rate limit" };
+    limits.pause(&permit, &rest);
     assert_eq!(limits.waiting().unwrap().1, "rate limit");
 }

@@ -79,9 +79,20 @@ pub struct Arrival {
     pub output_tokens: u64,
     /// Whether it was more than allowed, and got a 429 for it.
     pub over: bool,
+    /// What was served: `usual`, or the name of the fault or script; empty until that is decided.
+    pub kind: &'static str,
+    /// The wait that the answer asked for.
+    pub wait: Option<Duration>,
+    /// When the answer began to be sent.
+    pub answered: Option<Instant>,
 }
 
 impl Arrival {
+    /// Nothing of it is decided.
+    pub(crate) fn new(at: Instant, input_tokens: u64) -> Arrival {
+        Arrival { at, input_tokens, output_tokens: 0, over: false, kind: "", wait: None, answered: None }
+    }
+
     /// Of prompt and reply.
     pub fn tokens(&self) -> u64 {
         self.input_tokens + self.output_tokens
@@ -102,6 +113,14 @@ pub fn most_in_window(arrivals: &[Arrival], window: Duration) -> (usize, u64) {
         most = (most.0.max(last + 1 - first), most.1.max(tokens));
     }
     most
+}
+
+/// Arrivals before the end of a wait that was asked for. `grace` is how long after such an answer a request may
+/// still come that was on its way by then.
+pub fn too_early(arrivals: &[Arrival], grace: Duration) -> Vec<Duration> {
+    let waits = arrivals.iter().filter_map(|arrival| Some((arrival.answered?, arrival.wait?)));
+    let after = |at: Instant| arrivals.iter().filter_map(move |next| next.at.checked_duration_since(at));
+    waits.flat_map(|(at, wait)| after(at).filter(move |after| *after > grace && *after < wait)).collect()
 }
 
 #[cfg(test)]
@@ -143,11 +162,23 @@ mod tests {
         let start = Instant::now();
         let arrival = |ms| {
             let at = start + Duration::from_millis(ms);
-            Arrival { at, input_tokens: 2, output_tokens: 1, over: false }
+            Arrival { output_tokens: 1, ..Arrival::new(at, 2) }
         };
         let all = [arrival(0), arrival(900), arrival(950), arrival(1000)];
         assert_eq!(most_in_window(&all, Duration::from_secs(1)), (3, 9));
         assert_eq!(most_in_window(&all, Duration::from_millis(1001)), (4, 12));
         assert_eq!(most_in_window(&[], Duration::from_secs(1)), (0, 0));
+    }
+
+    #[test]
+    fn early_is_before_the_end_of_a_wait() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let told =
+            Arrival { wait: Some(Duration::from_secs(1)), answered: Some(at(5)), ..Arrival::new(at(0), 1) };
+        let all = [told, Arrival::new(at(2), 1), Arrival::new(at(20), 1), Arrival::new(at(905), 1)];
+        let grace = Duration::from_millis(50);
+        assert_eq!(too_early(&all, grace), [Duration::from_millis(900)]);
+        assert!(too_early(&[told, Arrival::new(at(1005), 1)], grace).is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! What the server does with a request, and how that becomes bytes and a charge.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::faults::{Fault, Faults};
@@ -33,6 +35,8 @@ pub enum Answer {
     HalfBody,
     /// Sends all but the end, then nothing.
     Stall,
+    /// Sends the head at once, then a byte each time that this has passed.
+    Trickle(Duration),
     /// A fault, in the words of the request's wire.
     Fault(Fault),
 }
@@ -75,6 +79,8 @@ pub(crate) enum Manner {
     Whole,
     /// A byte a second.
     Drip,
+    /// The head, then a byte each time.
+    Trickle(Duration),
     /// Most of it; then the end of the connection, or its reset.
     Part { reset: bool },
     /// Most of it, then nothing.
@@ -94,15 +100,19 @@ pub(crate) struct Plan {
     pub output: u64,
     /// Whether a provider would charge for it.
     pub charged: bool,
+    /// The wait that it asks for.
+    pub wait: Option<Duration>,
+    /// The place of its request among the arrivals.
+    pub place: usize,
 }
 
 impl Plan {
     fn reply(kind: &'static str, bytes: Vec<u8>, output: u64) -> Plan {
-        Plan { bytes, manner: Manner::Whole, kind, output, charged: true }
+        Plan { bytes, manner: Manner::Whole, kind, output, charged: true, wait: None, place: usize::MAX }
     }
 
     fn free(kind: &'static str, bytes: Vec<u8>) -> Plan {
-        Plan { bytes, manner: Manner::Whole, kind, output: 0, charged: false }
+        Plan { output: 0, charged: false, ..Plan::reply(kind, bytes, 0) }
     }
 
     fn sent(self, manner: Manner) -> Plan {
@@ -142,6 +152,7 @@ impl Asked<'_> {
             Answer::Reset => self.usual().sent(Manner::Close { reset: false }).of_kind("reset"),
             Answer::HalfBody => self.usual().sent(Manner::Part { reset: false }).of_kind("half-body"),
             Answer::Stall => self.usual().sent(Manner::Stall).of_kind("stall"),
+            Answer::Trickle(each) => self.usual().sent(Manner::Trickle(*each)).of_kind("trickle"),
             Answer::Fault(fault) => self.fault(*fault, faults),
         }
     }
@@ -173,7 +184,7 @@ impl Asked<'_> {
         let bytes = http::answer(status, &[&self.headers, headers].concat(), body);
         match status {
             200 => Plan::reply("scripted", bytes, (self.count)(&String::from_utf8_lossy(body))),
-            _ => Plan::free("error", bytes),
+            _ => Plan { wait: wait_of(headers), ..Plan::free("error", bytes) },
         }
     }
 
@@ -192,7 +203,9 @@ impl Asked<'_> {
         };
         let more = headers.iter().map(|(name, value)| (name.to_string(), value.clone()));
         let headers: Vec<_> = self.headers.iter().cloned().chain(more).collect();
-        Plan::free(kind, http::answer(status, &headers, body.to_string().as_bytes()))
+        let named = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let plan = Plan::free(kind, http::answer(status, &headers, body.to_string().as_bytes()));
+        Plan { wait: named.or_else(|| wait_of(&headers)), ..plan }
     }
 
     fn ok(&self, body: &[u8]) -> Vec<u8> {
@@ -266,6 +279,13 @@ impl Asked<'_> {
         let body = [" ".repeat(17 << 20), http::body(&usual.bytes)].concat();
         Plan { bytes: http::chunked(&self.headers, body.as_bytes()), kind, ..usual }
     }
+}
+
+/// The wait that headers ask for.
+fn wait_of(headers: &[(String, String)]) -> Option<Duration> {
+    let number = |name: &str| headers.iter().find(|(known, _)| known == name)?.1.parse::<f64>().ok();
+    let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// A value of another type.

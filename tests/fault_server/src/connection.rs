@@ -46,12 +46,14 @@ struct Line<'a> {
 impl Line<'_> {
     /// Sends the answer; says whether the connection lives on.
     fn send(&mut self, plan: &Plan, charge: Option<Charge>) -> bool {
+        self.state.answers(plan);
         let bytes = &plan.bytes;
         // Nearly all of it: past the head, and not the end.
         let most = bytes.len().saturating_sub(20);
         match plan.manner {
             Manner::Whole => return self.whole(bytes, charge),
-            Manner::Drip => return self.drip(bytes, charge),
+            Manner::Drip => return self.drip(bytes, 0, Duration::from_secs(1), charge),
+            Manner::Trickle(each) => return self.drip(bytes, http::head_length(bytes), each, charge),
             Manner::Part { reset } => {
                 self.part(&bytes[..most], charge);
                 self.close(reset);
@@ -89,10 +91,12 @@ impl Line<'_> {
         sent
     }
 
-    fn drip(&mut self, bytes: &[u8], charge: Option<Charge>) -> bool {
+    /// What is to come at once, then the rest byte by byte.
+    fn drip(&mut self, bytes: &[u8], at_once: usize, each: Duration, charge: Option<Charge>) -> bool {
         let last = bytes.len() - 1;
-        for byte in &bytes[..last] {
-            if self.writer.write_all(&[*byte]).is_err() || !self.hang(Duration::from_secs(1)) {
+        let begun = self.writer.write_all(&bytes[..at_once]).is_ok();
+        for byte in &bytes[at_once..last] {
+            if !begun || self.writer.write_all(&[*byte]).is_err() || !self.hang(each) {
                 self.charge(charge, true);
                 return false;
             }

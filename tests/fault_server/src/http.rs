@@ -75,3 +75,8 @@ pub(crate) fn body(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
     text.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_string())
 }
+
+/// The length of an answer's head.
+pub(crate) fn head_length(answer: &[u8]) -> usize {
+    answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(0, |at| at + 4)
+}

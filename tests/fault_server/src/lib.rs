@@ -29,10 +29,10 @@ mod server;
 mod state;
 mod wires;
 
-pub use allowance::{Allowance, Arrival, most_in_window};
+pub use allowance::{Allowance, Arrival, most_in_window, too_early};
 pub use answer::Answer;
 pub use bill::{Charge, Totals};
 pub use faults::{Fault, Faults};
 pub use reply::fit;
 pub use request::{Logical, Message, Received};
-pub use server::ModelServer;
+pub use server::{BlackHole, ModelServer};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
 use crate::allowance::{Allowance, Arrival, Bucket};
 use crate::answer::Answer;
 use crate::bill::{Charge, Totals};
@@ -101,7 +103,7 @@ impl ModelServer {
         self.state.peak.load(Ordering::SeqCst)
     }
 
-    /// When requests arrived, and how many tokens they had.
+    /// When requests arrived, how many tokens they had, and what was served; in the order of `requests`.
     pub fn arrivals(&self) -> Vec<Arrival> {
         lock(&self.state.arrivals).clone()
     }
@@ -148,5 +150,37 @@ fn accept(listener: &TcpListener, state: &Arc<State>) {
         let thread = std::thread::Builder::new().stack_size(STACK);
         // Without a thread the stream is dropped, and the client sees a connection that ends.
         let _ = thread.spawn(move || connection::serve(&state, stream));
+    }
+}
+
+/// A port that takes no connection and refuses none, as behind a firewall; until it is dropped.
+pub struct BlackHole {
+    listener: Socket,
+    _waiting: Vec<Socket>,
+}
+
+impl BlackHole {
+    /// On a free local port.
+    pub fn open() -> std::io::Result<BlackHole> {
+        let socket = || Socket::new(Domain::IPV4, Type::STREAM, None);
+        let listener = socket()?;
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        listener.listen(0)?;
+        let address = listener.local_addr()?;
+        let mut waiting = Vec::new();
+        // More than its queue holds: whoever comes next is not heard.
+        for _ in 0..8 {
+            let client = socket()?;
+            client.set_nonblocking(true)?;
+            let _ = client.connect(&address);
+            waiting.push(client);
+        }
+        Ok(BlackHole { listener, _waiting: waiting })
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> String {
+        let address = self.listener.local_addr().ok().and_then(|address| address.as_socket());
+        format!("http://{}", address.expect("it is bound"))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -109,6 +109,7 @@ impl State {
             Decision::Answer(answer) => asked.plan(answer, &faults),
             Decision::TooMany => asked.too_many(),
         };
+        let plan = Plan { place, ..plan };
         self.note(place, &plan, matches!(decision, Decision::TooMany));
         let charge = plan.charged.then(|| Charge::new(&asked, &plan));
         (plan, charge)
@@ -120,9 +121,10 @@ impl State {
         if self.forgetful.load(Ordering::SeqCst) {
             return (sequence, usize::MAX);
         }
-        lock(&self.requests).push(request.clone());
+        // Held together: the two are in one order.
         let mut arrivals = lock(&self.arrivals);
-        arrivals.push(Arrival { at: request.at, input_tokens, output_tokens: 0, over: false });
+        lock(&self.requests).push(request.clone());
+        arrivals.push(Arrival::new(request.at, input_tokens));
         (sequence, arrivals.len() - 1)
     }
 
@@ -130,6 +132,15 @@ impl State {
         if let Some(arrival) = lock(&self.arrivals).get_mut(place) {
             arrival.output_tokens = plan.output;
             arrival.over = over;
+            arrival.kind = plan.kind;
+            arrival.wait = plan.wait;
+        }
+    }
+
+    /// Its answer begins to be sent.
+    pub fn answers(&self, plan: &Plan) {
+        if let Some(arrival) = lock(&self.arrivals).get_mut(plan.place) {
+            arrival.answered = Some(Instant::now());
         }
     }
 
