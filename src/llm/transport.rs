@@ -17,6 +17,9 @@ use crate::base::{Error, Kind, Result};
 /// The largest request that is sent, and the largest answer that is read.
 pub(super) const LARGEST: usize = 16 << 20;
 
+/// The most values that an answer may hold: each takes many times its text's room once it is read.
+const MOST_VALUES: usize = 500_000;
+
 /// The connections of a run. Cloning gives another handle on the same ones.
 #[derive(Clone, Default)]
 pub struct Http {
@@ -159,6 +162,9 @@ impl Channel {
                 return Err(Failure::fatal(Kind::Limit, "the server's answer is larger than 16 MiB"));
             }
             bytes.extend_from_slice(&chunk);
+        }
+        if bytes.iter().filter(|byte| **byte == b',').count() > MOST_VALUES {
+            return Err(Failure::fatal(Kind::Limit, "the server's answer holds more than 500,000 values"));
         }
         String::from_utf8(bytes)
             .map_err(|_| Failure::passing(Kind::Server, "the server's answer is not UTF-8 text"))

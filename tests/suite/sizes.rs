@@ -23,7 +23,7 @@ fn measured(url: &str, at_once: usize) -> (Ran, u64) {
         for n in 0..{at_once} {{ all.push(n); }}
         parallel_map(all, #{{concurrency: {at_once}}}, |n| get_backend("live").complete(`x${{n}}`).content);"#
     );
-    let more = "api_key_env: null, max_attempts: 1, timeouts: {first_byte: 3, total: 60}";
+    let more = "api_key_env: null, max_attempts: 1, timeouts: {first_byte: 2, total: 60}";
     let project = TestProject::of_config(&script, &live_config("openai-chat", url, more));
     let mut command = Command::new("python3");
     command.args(["-c", MEASURE, env!("CARGO_BIN_EXE_fthost"), "run", "scripts/main.rhai"]);
@@ -123,4 +123,22 @@ fn a_compressed_answer_is_not_unpacked() {
     assert!(ran.code == 2 && ran.err.contains("not UTF-8"), "{}", ran.err);
     assert!(most < least + (10 << 20), "{most} {least}");
     assert!(server.requests().iter().all(|request| request.header("accept-encoding").is_none()));
+}
+
+#[test]
+fn an_answer_of_very_many_values_is_not_read() {
+    let most = |values: usize| {
+        let server = ModelServer::start();
+        let body = format!(
+            "{{\"choices\": [{{\"message\": {{\"content\": \"hi\"}}, \"finish_reason\": \"stop\"}}], \"more\": [{}0]}}",
+            "0,".repeat(values)
+        );
+        server.push_reply(Answer::raw(body));
+        measured(&server.url(), 1)
+    };
+    let (few, many) = (most(400_000), most(7 << 20));
+    figure(&format!("400,000 values: {} MiB; 7,000,000: {} MiB", few.1 >> 20, many.1 >> 20));
+    assert_eq!(few.0.code, 0, "{}", few.0.err);
+    assert!(many.0.code == 2 && many.0.err.contains("more than 500,000 values"), "{}", many.0.err);
+    assert!(many.1 < usual(1) + CAP + (10 << 20), "{}", many.1);
 }

@@ -49,7 +49,7 @@ struct Burst {
     served: u64,
     /// The burst before, after which something was served.
     since: Option<Instant>,
-    /// The time since the pause that the burst before brought.
+    /// The time since the first request after the burst before.
     open: Duration,
     /// Requests that were served in the last second.
     lately: u64,
@@ -66,8 +66,9 @@ pub(super) struct Served {
     since: Option<Instant>,
     /// The end of the last pause.
     open_at: Instant,
-    /// Sent since the last burst, and not turned away.
+    /// Sent since the last burst, and when the first of it was.
     sent: u64,
+    first: Option<Instant>,
     /// When, as far as that was within the last second.
     lately: VecDeque<Instant>,
     burst: Option<Burst>,
@@ -83,6 +84,7 @@ impl Served {
             since: None,
             open_at: now,
             sent: 0,
+            first: None,
             lately: VecDeque::new(),
             burst: None,
         }
@@ -103,6 +105,7 @@ impl Served {
             self.level.0 -= 1.0;
         }
         self.sent += 1;
+        self.first.get_or_insert(now);
         self.lately.push_back(now);
         while self.lately.front().is_some_and(|at| *at + SECOND < now) {
             self.lately.pop_front();
@@ -141,7 +144,7 @@ impl Served {
             at: now,
             served: self.sent,
             since: self.since,
-            open: now.saturating_duration_since(self.open_at),
+            open: self.first.take().map_or(Duration::ZERO, |first| now.duration_since(first)),
             lately: self.lately.iter().filter(|at| **at + SECOND > now).count() as u64,
         });
         self.bursts += 1;
@@ -191,5 +194,65 @@ impl Burst {
         // A few may always be sent after a pause: what is turned away at random teaches no rate.
         let least = A_FEW / pause.as_secs_f64().max(1.0);
         Some(Bucket { rate: bucket.rate.max(least), size: bucket.size.max(A_FEW), ..bucket })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends so many at a moment; then the last of them are turned away, for so long.
+    fn burst(served: &mut Served, at: Instant, sent: usize, away: usize, pause: Duration) -> Vec<bool> {
+        let numbers: Vec<u64> = (0..sent).map(|_| served.take(at)).collect();
+        numbers[sent - away..].iter().map(|number| served.turned_away(*number, at, at + pause, at)).collect()
+    }
+
+    /// How many may be sent at once.
+    fn room(served: &mut Served, at: Instant) -> usize {
+        let mut goes = |_: &usize| {
+            let may = served.ready_at(at).is_none_or(|ready| ready <= at);
+            may && served.take(at) < u64::MAX
+        };
+        (0..1000).take_while(|number| goes(number)).count()
+    }
+
+    #[test]
+    fn nothing_is_held_back_before_a_rate_limit() {
+        let start = Instant::now();
+        assert_eq!(room(&mut Served::new(start), start), 1000);
+    }
+
+    #[test]
+    fn all_rate_limits_of_a_burst_are_counted() {
+        let start = Instant::now();
+        let mut served = Served::new(start);
+        let first = burst(&mut served, start, 60, 20, SECOND);
+        assert_eq!((first[0], first[1..].iter().any(|first| *first)), (true, false));
+        let after = start + SECOND;
+        assert_eq!(served.bucket, Some(Bucket { rate: 40.0, size: 36.0, tried: false }));
+        assert_eq!(room(&mut served, after), 36, "what was served in the burst, and a little less");
+        let later = after + SECOND * 3;
+        assert_eq!(room(&mut served, later), 36, "no more is saved up");
+    }
+
+    #[test]
+    fn a_burst_after_which_nothing_was_served_teaches_nothing() {
+        let start = Instant::now();
+        let mut served = Served::new(start);
+        burst(&mut served, start, 60, 20, SECOND);
+        let before = served.bucket;
+        burst(&mut served, start + SECOND, 10, 10, SECOND);
+        assert_eq!((served.bucket, served.since), (before, Some(start)));
+        let later = start + SECOND * 4;
+        burst(&mut served, later, 21, 1, SECOND);
+        assert_eq!(served.rate(), Some(5.0), "20 in the four seconds since the first");
+    }
+
+    #[test]
+    fn short_pauses_teach_nothing() {
+        let start = Instant::now();
+        let mut served = Served::new(start);
+        burst(&mut served, start, 60, 20, Duration::from_millis(100));
+        assert_eq!(served.bucket, None);
     }
 }
