@@ -129,7 +129,7 @@ impl Attempts {
             Again::After(wait) => {
                 self.waited = self.waited.saturating_add(wait.max(SHORTEST));
                 if self.waited > self.retry.max_wait {
-                    let message = format!("the server asks to wait {} s", wait.as_secs());
+                    let message = format!("the server asks to wait {}", shown(wait));
                     let hint = "`max_wait` of the backend in config/fthost.yaml sets how long a call waits";
                     return Err(failure.error.context(message).or_hint(Some(hint.into())));
                 }
@@ -154,10 +154,18 @@ impl Attempts {
 
 /// Whoever is asked next would hear the same.
 fn too_long(wait: Duration, error: &Error) -> Error {
-    let message = format!("the server asks to wait {} s: {}", wait.as_secs(), error.message());
-    Error::new(Kind::DeadBackend, message).hint(
-        "run the same command again after that time, or raise `max_wait` of the backend in config/fthost.yaml",
-    )
+    let message = format!("the server asks to wait {}: {}", shown(wait), error.message());
+    Error::new(Kind::DeadBackend, message)
+        .hint("run the same command again after that time; `max_wait` of the backend in config/fthost.yaml is what a run waits by itself")
+}
+
+/// `90 s`, `50 min`, `24 h`: as fine as a person needs it.
+fn shown(wait: Duration) -> String {
+    match wait.as_secs() {
+        seconds @ 0..=180 => format!("{seconds} s"),
+        seconds @ 181..=10_800 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h", seconds.div_ceil(3600)),
+    }
 }
 
 #[cfg(test)]

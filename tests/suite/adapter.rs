@@ -204,7 +204,7 @@ fn numbers_beyond_reason_do_no_harm() {
     many.main("").exits(0);
     let wait =
         format!("{TO}fn from_http(status, body) {{ #{{error: \"x\", kind: \"rate_limit\", wait: 1e300}} }}");
-    project(&server, &wait).main("").exits(2).says("asks to wait");
+    project(&server, &wait).main("").exits(4).says("asks to wait 8760 h");
 }
 
 #[test]

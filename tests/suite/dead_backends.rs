@@ -70,7 +70,7 @@ const CASES: &[Case] = &[
         "too long a wait",
         "openai-chat",
         || Answer::status(429).header("retry-after", "86400"),
-        &["asks to wait 86400 s", "max_wait"],
+        &["asks to wait 24 h", "max_wait"],
     ),
 ];
 

@@ -325,7 +325,7 @@ fn a_named_wait_has_an_end() {
     let (reply, requests) = after([late], ", max_wait: 600");
     let error = reply.unwrap_err();
     assert_eq!((error.kind(), requests), (Kind::DeadBackend, 1));
-    assert!(error.message().starts_with("the server asks to wait 3600 s"), "{error}");
+    assert!(error.message().starts_with("the server asks to wait 60 min"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
