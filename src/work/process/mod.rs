@@ -1,0 +1,192 @@
+//! The heart: items worked on in parallel, each record durable before it counts, failures kept
+//! apart, and the whole resumable.
+
+mod shift;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::plan::{Fate, Held, Plan, Version};
+use super::{Scope, World, dry, pool};
+use crate::base::events::Event;
+use crate::base::{Error, Kind, Result};
+use crate::store::checkpoint::{Checkpoint, Claim, Entry, Mode};
+use crate::store::failed::FailedFile;
+use shift::{Shift, Tally};
+
+/// An item as `process` sees it: what it is for the worker stays the worker's business.
+pub struct Item<T> {
+    /// Unique.
+    pub id: String,
+    /// As plain JSON, for its version.
+    pub plain: Value,
+    /// What the worker gets.
+    pub payload: T,
+}
+
+/// An item that cannot be read. With an id it fails alone, without one the whole job does.
+pub struct BadItem {
+    /// Whose it is, when that is known all the same.
+    pub id: Option<String>,
+    /// Why.
+    pub error: Error,
+}
+
+impl From<Error> for BadItem {
+    fn from(error: Error) -> BadItem {
+        BadItem { id: None, error }
+    }
+}
+
+/// Items, as often as they are asked for: once to plan, once to work.
+pub trait Items<T>: Sync {
+    /// The items from the first on.
+    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<T>, BadItem>> + Send + '_>;
+}
+
+/// The value of `options.version` for an item.
+pub type VersionOf<'a, T> = &'a (dyn Fn(&T) -> Result<Value> + Sync);
+
+/// What is to be done.
+pub struct Job<'a, T> {
+    /// The checkpoint's path; without one nothing is kept.
+    pub checkpoint: Option<String>,
+    /// Its name in messages and in the ledger.
+    pub name: String,
+    /// Whether an item of another job runs it: then it is no step of the run that progress shows.
+    pub nested: bool,
+    /// Items at a time.
+    pub concurrency: usize,
+    /// The items.
+    pub items: &'a dyn Items<T>,
+    /// Identity of the backends in use.
+    pub backends: String,
+    /// Hash of the code.
+    pub code: String,
+    /// What else the record depends on.
+    pub version_of: VersionOf<'a, T>,
+    /// Makes an item's record.
+    pub worker: &'a (dyn Fn(T, Scope) -> Result<Value> + Sync),
+}
+
+/// Runs a job; the summary is what scripts get.
+pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
+    let started = Instant::now();
+    let files = Files::open(world, job.checkpoint.as_deref())?;
+    let (mut plan, versions) = plan(world, &job, &files)?;
+    let sample = dry::sample(world, &job.name, job.nested, &mut plan);
+    files.forget_left_out(&plan);
+    let to_do = plan.count(Fate::ToDo);
+    if job.is_told(world) {
+        world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
+    }
+    let shift = Shift::new(world, &job, &files, sample);
+    let items = job.items.pass().zip(plan.fates.iter().zip(versions)).take_while(|_| shift.goes_on());
+    let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
+    pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
+    let to_the_end = shift.goes_on();
+    let tally = world.stop_on_disk_error(shift.close())?;
+    if let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) {
+        dry.failed(&job.name, tally.failures.len());
+    }
+    let summary = summary(&plan, &tally, to_do, started.elapsed());
+    if job.is_told(world) {
+        world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
+    }
+    world.stop.check()?;
+    if to_the_end && tally.ended() < to_do { Err(changed()) } else { Ok(summary) }
+}
+
+impl<T> Job<'_, T> {
+    /// Whether its course is told: that of a dry run is none of the real thing.
+    fn is_told(&self, world: &World) -> bool {
+        !self.nested && world.dry.is_none()
+    }
+}
+
+/// The checkpoint and its failed file, when there is one.
+#[derive(Default)]
+struct Files {
+    checkpoint: Option<Arc<Checkpoint>>,
+    failed: Option<FailedFile>,
+    _claim: Option<Claim>,
+}
+
+impl Files {
+    fn open(world: &World, path: Option<&str>) -> Result<Files> {
+        let Some(path) = path else { return Ok(Files::default()) };
+        let opened = world.checkpoint(path, Mode::Run)?;
+        let claim = opened.claim()?;
+        let failed = FailedFile::open(&world.project, path)?;
+        Ok(Files { checkpoint: Some(opened), failed: Some(failed), _claim: Some(claim) })
+    }
+
+    /// What a run would make anew and a dry run leaves out has no record: later steps would take the old one
+    /// for the new.
+    fn forget_left_out(&self, plan: &Plan) {
+        if let Some(checkpoint) = self.checkpoint.as_ref().filter(|_| plan.count(Fate::LeftOut) > 0) {
+            checkpoint.retain(|id| plan.fate(id) != Some(Fate::LeftOut));
+        }
+    }
+
+    /// What is known of an item's record, unless it is to be redone whatever the record says.
+    fn entry(&self, id: &str) -> Option<Entry> {
+        if self.failed.as_ref().is_some_and(|failed| failed.wants_redo(id)) {
+            return None;
+        }
+        self.checkpoint.as_ref()?.entry(id)
+    }
+}
+
+/// First pass: every item's fate and version, before anything runs.
+fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<String>)> {
+    let (mut plan, mut versions) = (Plan::default(), Vec::new());
+    let limit = world.options.limit.filter(|_| !job.nested).unwrap_or(usize::MAX);
+    for item in job.items.pass().take(limit) {
+        world.stop.check()?;
+        let item = match item {
+            Ok(item) => item,
+            Err(BadItem { id: Some(id), .. }) => {
+                plan.add_unreadable(&id)?;
+                versions.push(String::new());
+                continue;
+            }
+            Err(BadItem { id: None, error }) => return Err(error),
+        };
+        let option = (job.version_of)(&item.payload)?;
+        let version = Version::new(&item.plain, &job.backends, &job.code, &option);
+        let entry = files.entry(&item.id);
+        let held = entry.as_ref().map(|e| Held { version: e.version.as_deref(), complete: e.complete });
+        plan.add(&item.id, &version, held, &world.options.redo)?;
+        versions.push(version.text());
+    }
+    for id in world.options.redo.ids().iter().filter(|id| !job.nested && !plan.has(id)) {
+        world.emit(Event::Warning(format!("--redo: {} has no item `{id}`", job.name)));
+    }
+    Ok((plan, versions))
+}
+
+/// The error of items that are others in the second pass: what was planned does not hold for them.
+fn changed() -> Error {
+    Error::new(Kind::Data, "the items changed while the run was reading them")
+        .hint("run again when nothing writes their file any more")
+}
+
+fn summary(plan: &Plan, tally: &Tally, to_do: usize, time: Duration) -> Map<String, Value> {
+    let value = json!({
+        "total": plan.fates.len(),
+        "skipped": plan.count(Fate::Done),
+        "stale": plan.stale,
+        "stale_because": plan.stale_because,
+        // As after a real run: the script goes on as it would then.
+        "completed": tally.completed + plan.count(Fate::LeftOut),
+        "incomplete": tally.incomplete,
+        "failed": tally.failures.len(),
+        "failed_by_kind": tally.by_kind,
+        "pending": to_do - tally.ended(),
+        "seconds": (time.as_secs_f64() * 1000.0).round() / 1000.0,
+    });
+    value.as_object().cloned().unwrap_or_default()
+}

@@ -1,0 +1,205 @@
+//! The work on a job's items: what becomes of each, and when the rest is not begun.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+
+use super::super::dry::Sample;
+use super::super::{Scope, World, plan};
+use super::{BadItem, Files, Item, Job, changed};
+use crate::base::events::{Event, ItemOutcome};
+use crate::base::panic::catch_panic;
+use crate::base::{Error, Kind, Result};
+use crate::store::failed::FailedItem;
+
+/// So many first items failing alike at one place stop the run: the next thousand would, too.
+const ALIKE: usize = 5;
+
+/// The work on the items that are to do: shared by all workers.
+pub(super) struct Shift<'a, T> {
+    world: &'a World,
+    job: &'a Job<'a, T>,
+    name: Arc<str>,
+    files: &'a Files,
+    /// The items that a dry run tries.
+    sample: Option<Sample>,
+    tally: Mutex<Tally>,
+    /// A mistake of the script that no other item will be free of.
+    fatal: Mutex<Option<Error>>,
+    closed: AtomicBool,
+}
+
+/// How items ended.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub completed: usize,
+    pub incomplete: usize,
+    pub failures: Vec<Error>,
+    failed_ids: HashSet<String>,
+    pub by_kind: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    /// Items that have ended, in whatever way.
+    pub fn ended(&self) -> usize {
+        self.completed + self.incomplete + self.failures.len()
+    }
+}
+
+impl<'a, T: Send> Shift<'a, T> {
+    /// Nothing is done yet.
+    pub fn new(world: &'a World, job: &'a Job<'a, T>, files: &'a Files, sample: Option<Sample>) -> Self {
+        let (tally, fatal) = (Mutex::default(), Mutex::default());
+        Shift {
+            world,
+            job,
+            name: job.name.as_str().into(),
+            files,
+            sample,
+            tally,
+            fatal,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether more items are begun.
+    pub fn goes_on(&self) -> bool {
+        !self.closed.load(Ordering::Acquire) && self.world.stop.check().is_ok()
+    }
+
+    /// Does an item, and keeps its record or why there is none.
+    pub fn work_on(&self, item: Result<Item<T>, BadItem>, version: &str) {
+        let item = match item {
+            Ok(item) => item,
+            Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
+            Err(BadItem { id: None, error }) => return self.give_up(error),
+        };
+        if !plan::is_version_of(version, &item.plain) {
+            return self.fail(&item.id, changed());
+        }
+        let minutes = self.world.config.limits.item_minutes;
+        let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
+        let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
+        let scope = Scope { weight, ..Scope::item(&self.name, &item.id, deadline) };
+        match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
+            Ok(value) => match labelled(value, &item.id, version) {
+                Ok(record) => self.keep(&item.id, record),
+                Err(error) => self.give_up(error),
+            },
+            Err(error) if error.kind().stops_the_run() => self.world.stop.drain_because(error),
+            Err(error) => self.fail(&item.id, error),
+        }
+    }
+
+    fn keep(&self, id: &str, record: Map<String, Value>) {
+        let complete = record.get("complete") != Some(&Value::Bool(false));
+        let kept = self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.append(&record));
+        if let Err(error) = kept {
+            return self.world.stop.drain_because(error);
+        }
+        if let Some(failed) = &self.files.failed {
+            failed.forget(id);
+        }
+        let mut tally = self.tally();
+        let outcome = if complete { ItemOutcome::Completed } else { ItemOutcome::Incomplete };
+        match complete {
+            true => tally.completed += 1,
+            false => tally.incomplete += 1,
+        }
+        drop(tally);
+        if self.job.is_told(self.world) {
+            self.world.emit(Event::ItemEnded { id: id.into(), outcome, error: None });
+        }
+    }
+
+    fn fail(&self, id: &str, error: Error) {
+        if let Err(disk) = self.note_failure(id, &error) {
+            return self.world.stop.drain_because(disk);
+        }
+        let mut tally = self.tally();
+        *tally.by_kind.entry(error.kind_name().to_string()).or_default() += 1;
+        tally.failures.push(error.clone());
+        tally.failed_ids.insert(id.into());
+        let first = tally.completed + tally.incomplete == 0 && tally.failures.len() == ALIKE;
+        let repeats = first && alike(&tally.failures);
+        drop(tally);
+        self.world.emit(Event::ItemEnded {
+            id: id.into(),
+            outcome: ItemOutcome::Failed,
+            error: Some(error.clone()),
+        });
+        if repeats {
+            self.world.stop.drain_because(repeating(&error));
+        } else if self.world.options.fail_fast {
+            self.closed.store(true, Ordering::Release);
+        }
+    }
+
+    fn note_failure(&self, id: &str, error: &Error) -> Result<()> {
+        let Some(failed) = &self.files.failed else { return Ok(()) };
+        let attempts = failed.attempts(id) + 1;
+        let redo = self.files.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.contains_complete(id));
+        failed.append(&self.world.project, FailedItem { redo, ..FailedItem::new(id, error, attempts) })
+    }
+
+    fn give_up(&self, error: Error) {
+        self.closed.store(true, Ordering::Release);
+        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After the last item: the failed file holds what still fails.
+    pub fn close(self) -> Result<Tally> {
+        let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(failed), Some(checkpoint)) = (&self.files.failed, &self.files.checkpoint) {
+            let project = &self.world.project;
+            failed
+                .settle(project, |id| tally.failed_ids.contains(id) || !checkpoint.contains_complete(id))?;
+        }
+        self.fatal.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(tally), Err)
+    }
+}
+
+/// The record with its id and version. Anything else would be lost, for every item: that ends the job.
+fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>> {
+    let hint = "end it with the item's record: #{id: item.id, ...}";
+    let fault =
+        |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
+    let Value::Object(mut record) = value else {
+        let found = if value.is_null() { "()".to_string() } else { value.to_string() };
+        return Err(fault(format!("no record for the item `{id}`, but {found}")).hint(hint));
+    };
+    match record.get("id") {
+        None => drop(record.shift_insert(0, "id".into(), id.into())),
+        Some(Value::String(own)) if own == id => {}
+        Some(other) => {
+            return Err(fault(format!("a record with the id {other} for the item `{id}`")).hint(hint));
+        }
+    }
+    record.insert("_version".into(), version.into());
+    Ok(record)
+}
+
+/// Of one kind, at one place.
+fn alike(failures: &[Error]) -> bool {
+    let same =
+        |error: &Error| error.kind_name() == failures[0].kind_name() && error.place() == failures[0].place();
+    failures.iter().all(same)
+}
+
+fn repeating(error: &Error) -> Error {
+    let mut stop =
+        Error::new(Kind::Repeating, format!("the first {ALIKE} items all failed alike: {}", error.message()))
+            .or_hint(error.get_hint().map(str::to_string))
+            .trace(error.get_trace().to_vec());
+    if let Some(place) = error.place() {
+        stop = stop.at(place.clone());
+    }
+    stop.or_hint(Some("mend it and run again: the other items are pending, nothing is lost".into()))
+}
