@@ -122,7 +122,7 @@ fn a_run_takes_hardly_longer_than_the_server_allows() {
 
 #[test]
 fn every_second_call_is_turned_away_and_none_fails() {
-    let (calls, wait) = if long() { (60, 1.0) } else { (30, 0.4) };
+    let (calls, wait) = if long() { (60, 1.0) } else { (16, 0.4) };
     let server = ModelServer::start();
     let retry_after = Duration::from_secs_f64(wait);
     server.set_faults(Faults {
@@ -157,12 +157,12 @@ fn no_window_sees_more_than_rpm_and_tpm() {
         figure(&format!("{more}: at most {most:?} in a window, {:.2} s", span(&arrivals).as_secs_f64()));
         (most, span(&arrivals).as_secs_f64())
     };
-    let (most, took) = seen("rpm: 40", 160);
+    let (most, took) = seen("rpm: 40", 120);
     assert!(most.0 <= 40 && took < 5.0, "{most:?} {took}");
     // About 130 tokens a call, guessed as 1200 at first.
-    let (most, took) = seen("tpm: 13000", 300);
+    let (most, took) = seen("tpm: 13000", 200);
     assert!(most.1 <= 13_000 && took < 6.0, "{most:?} {took}");
-    let (most, _) = seen("rpm: 80, tpm: 8000", 160);
+    let (most, _) = seen("rpm: 80, tpm: 8000", 120);
     assert!(most.0 <= 80 && most.1 <= 8000, "{most:?}");
 }
 

@@ -23,7 +23,7 @@ fn measured(url: &str, at_once: usize) -> (Ran, u64) {
         for n in 0..{at_once} {{ all.push(n); }}
         parallel_map(all, #{{concurrency: {at_once}}}, |n| get_backend("live").complete(`x${{n}}`).content);"#
     );
-    let more = "api_key_env: null, max_attempts: 1, timeouts: {first_byte: 2, total: 60}";
+    let more = "api_key_env: null, max_attempts: 1, timeouts: {first_byte: 1, total: 60}";
     let project = TestProject::of_config(&script, &live_config("openai-chat", url, more));
     let mut command = Command::new("python3");
     command.args(["-c", MEASURE, env!("CARGO_BIN_EXE_fthost"), "run", "scripts/main.rhai"]);
