@@ -226,7 +226,7 @@ mod tests {
         let mut attempts = USUAL.attempts(seconds(600));
         let error = attempts.after(limited(Again::After(seconds(601))), Duration::ZERO).unwrap_err();
         assert_eq!(error.kind(), Kind::DeadBackend);
-        assert_eq!(error.message(), "the server asks to wait 601 s: rate limit");
+        assert_eq!(error.message(), "the server asks to wait 11 min: rate limit");
     }
 
     #[test]
