@@ -19,7 +19,7 @@ use crate::base::config::BackendConfig;
 pub use learned::{Left, Rates};
 use learned::{Window, Word};
 use pace::Pace;
-use served::Served;
+use served::{Served, Turn};
 pub use slots::Permit;
 use slots::Slots;
 
@@ -97,8 +97,7 @@ struct Sent {
     at: Instant,
     /// What was sent by then, itself included.
     so_far: Counted,
-    /// The bursts of rate limits before it.
-    bursts: u64,
+    turn: Turn,
     ticket: Option<Ticket>,
 }
 
@@ -137,7 +136,7 @@ impl State {
         Sent {
             at: now,
             so_far: self.sent,
-            bursts: self.served.take(now),
+            turn: self.served.take(now),
             ticket: self
                 .tokens
                 .as_mut()
@@ -145,8 +144,12 @@ impl State {
         }
     }
 
-    /// Requests on the wire that are needed to keep up with what the server serves.
+    /// Requests on the wire that are needed to keep up with what the server serves: as many as there are, when
+    /// fewer would be turned away as often.
     fn needed(&self) -> usize {
+        if self.served.at_random() {
+            return usize::MAX;
+        }
         let both = self.served.rate().zip(self.latency);
         both.map_or(0, |(rate, latency)| (rate * latency.as_secs_f64() * ROOM).ceil() as usize)
     }
@@ -249,7 +252,7 @@ impl Limits {
         let news = state.pause(rest, sent.at, now);
         let open_at = state.pause.as_ref().map_or(now, |pause| pause.until);
         let needed = state.needed();
-        if state.served.turned_away(sent.bursts, sent.at, open_at, now) {
+        if state.served.turned_away(sent.turn, open_at, now) {
             self.slots.cut(needed);
         }
         news

@@ -3,6 +3,9 @@
 //! empty, and what was sent since the burst before, and not turned away, is what the server served in that
 //! time. From then on no more is sent than the bucket should hold, and a little more from second to second without a
 //! rate limit, to see whether there is more by now.
+//!
+//! All this is true of a server that turns away everything once it is full. One that turns away some of everything, be
+//! it crowded by others or shedding load, teaches no rate: fewer requests would only bring fewer replies.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -27,6 +30,18 @@ const SUSTAINED: f64 = 0.95;
 /// A bucket that was not too large may be larger.
 const LARGER: f64 = 1.1;
 
+/// Requests were sent together when no more time lies between them: meanwhile the bucket fills by hardly anything.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+/// Of requests that were sent together with one that was turned away, and after it, a full server turns away more.
+const FULL: f64 = 0.75;
+
+/// What a burst before the last counts.
+const OLDER: f64 = 0.7;
+
+/// Fewer such requests tell nothing.
+const ENOUGH: f64 = 6.0;
+
 /// What is believed of a server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bucket {
@@ -39,7 +54,7 @@ struct Bucket {
 }
 
 /// The last burst of rate limits, kept as it was judged: more rate limits of it may come in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Burst {
     /// What was believed before.
     before: Option<Bucket>,
@@ -53,6 +68,26 @@ struct Burst {
     open: Duration,
     /// Requests that were served in the last second.
     lately: u64,
+    /// When those of the last second were sent, and those that were turned away.
+    sends: VecDeque<Turn>,
+    away: Vec<Turn>,
+}
+
+/// Requests that were sent together with the first that was turned away, and after it; and those of them that were
+/// turned away, too.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Others {
+    sent: f64,
+    away: f64,
+}
+
+/// A request among those that were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn {
+    number: u64,
+    at: Instant,
+    /// The bursts before it.
+    bursts: u64,
 }
 
 /// What a server serves.
@@ -66,12 +101,16 @@ pub(super) struct Served {
     since: Option<Instant>,
     /// The end of the last pause.
     open_at: Instant,
+    /// Sent so far.
+    number: u64,
     /// Sent since the last burst, and when the first of it was.
     sent: u64,
     first: Option<Instant>,
-    /// When, as far as that was within the last second.
-    lately: VecDeque<Instant>,
+    /// Which, as far as that was within the last second.
+    lately: VecDeque<Turn>,
     burst: Option<Burst>,
+    /// Of the bursts before the last one, older ones counting less.
+    others: Others,
 }
 
 impl Served {
@@ -83,11 +122,20 @@ impl Served {
             bursts: 0,
             since: None,
             open_at: now,
+            number: 0,
             sent: 0,
             first: None,
             lately: VecDeque::new(),
             burst: None,
+            others: Others::default(),
         }
+    }
+
+    /// Whether rate limits come at random.
+    pub fn at_random(&self) -> bool {
+        let last = self.burst.as_ref().map_or(Others::default(), Burst::others);
+        let (sent, away) = (self.others.sent + last.sent, self.others.away + last.away);
+        sent >= ENOUGH && away < sent * FULL
     }
 
     /// When the next request may be sent; none when nothing is known.
@@ -98,37 +146,42 @@ impl Served {
         Some(now + Duration::try_from_secs_f64(missing).unwrap_or(SECOND))
     }
 
-    /// Counts a request as sent; the number is for [`Served::turned_away`].
-    pub fn take(&mut self, now: Instant) -> u64 {
+    /// Counts a request as sent; the turn is for [`Served::turned_away`].
+    pub fn take(&mut self, now: Instant) -> Turn {
         if let Some(bucket) = self.bucket {
             self.fill(bucket, now);
             self.level.0 -= 1.0;
         }
+        self.number += 1;
         self.sent += 1;
         self.first.get_or_insert(now);
-        self.lately.push_back(now);
-        while self.lately.front().is_some_and(|at| *at + SECOND < now) {
+        let turn = Turn { number: self.number, at: now, bursts: self.bursts };
+        self.lately.push_back(turn);
+        while self.lately.front().is_some_and(|turn| turn.at + SECOND < now) {
             self.lately.pop_front();
         }
-        self.bursts
+        turn
     }
 
-    /// A rate limit, met by a request with this number, sent at that moment; nobody sends until then. Whether it is
-    /// the first of a burst.
-    pub fn turned_away(&mut self, number: u64, sent: Instant, open_at: Instant, now: Instant) -> bool {
-        let first = number == self.bursts;
+    /// A rate limit, met by this request; nobody sends until then. Whether it is the first of a burst.
+    pub fn turned_away(&mut self, turn: Turn, open_at: Instant, now: Instant) -> bool {
+        let first = turn.bursts == self.bursts;
         if first {
             self.begin(now);
         }
         self.open_at = self.open_at.max(open_at);
-        if let Some(burst) = self.burst.as_mut().filter(|_| first || number + 1 == self.bursts) {
+        if let Some(burst) = self.burst.as_mut().filter(|_| first || turn.bursts + 1 == self.bursts) {
             burst.served = burst.served.saturating_sub(1);
-            if sent + SECOND > burst.at {
+            if turn.at + SECOND > burst.at {
                 burst.lately = burst.lately.saturating_sub(1);
             }
+            burst.away.push(turn);
             self.bucket = burst.judged(self.open_at.saturating_duration_since(now));
             // A burst that found nothing served since the one before is a part of it.
             self.since = burst.since.filter(|_| burst.served == 0).or(Some(burst.at));
+        }
+        if self.at_random() {
+            self.bucket = None;
         }
         first
     }
@@ -139,18 +192,23 @@ impl Served {
     }
 
     fn begin(&mut self, now: Instant) {
+        if let Some(last) = self.burst.as_ref().map(Burst::others) {
+            let Others { sent, away } = self.others;
+            self.others = Others { sent: sent * OLDER + last.sent, away: away * OLDER + last.away };
+        }
         self.burst = Some(Burst {
             before: self.bucket,
             at: now,
             served: self.sent,
             since: self.since,
             open: self.first.take().map_or(Duration::ZERO, |first| now.duration_since(first)),
-            lately: self.lately.iter().filter(|at| **at + SECOND > now).count() as u64,
+            lately: self.lately.iter().filter(|turn| turn.at + SECOND > now).count() as u64,
+            sends: std::mem::take(&mut self.lately),
+            away: Vec::new(),
         });
         self.bursts += 1;
         self.sent = 0;
         self.level = (0.0, now);
-        self.lately.clear();
     }
 
     fn fill(&mut self, bucket: Bucket, now: Instant) {
@@ -168,6 +226,15 @@ impl Served {
 }
 
 impl Burst {
+    fn others(&self) -> Others {
+        let Some(first) = self.away.iter().min() else { return Others::default() };
+        let other = |turn: &&Turn| turn.number > first.number && turn.at <= first.at + TOGETHER;
+        Others {
+            sent: self.sends.iter().filter(other).count() as f64,
+            away: self.away.iter().filter(other).count() as f64,
+        }
+    }
+
     /// What to believe after it.
     fn judged(&self, pause: Duration) -> Option<Bucket> {
         if self.served == 0 || pause < WORTHWHILE {
@@ -203,15 +270,15 @@ mod tests {
 
     /// Sends so many at a moment; then the last of them are turned away, for so long.
     fn burst(served: &mut Served, at: Instant, sent: usize, away: usize, pause: Duration) -> Vec<bool> {
-        let numbers: Vec<u64> = (0..sent).map(|_| served.take(at)).collect();
-        numbers[sent - away..].iter().map(|number| served.turned_away(*number, at, at + pause, at)).collect()
+        let turns: Vec<Turn> = (0..sent).map(|_| served.take(at)).collect();
+        turns[sent - away..].iter().map(|turn| served.turned_away(*turn, at + pause, at)).collect()
     }
 
     /// How many may be sent at once.
     fn room(served: &mut Served, at: Instant) -> usize {
         let mut goes = |_: &usize| {
             let may = served.ready_at(at).is_none_or(|ready| ready <= at);
-            may && served.take(at) < u64::MAX
+            may && served.take(at).number > 0
         };
         (0..1000).take_while(|number| goes(number)).count()
     }

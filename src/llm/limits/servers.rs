@@ -16,6 +16,8 @@ enum Rule {
     Fixed(usize, f64),
     /// So many in any window of this length.
     Sliding(usize, f64),
+    /// This share of all, whatever the rate.
+    Random(f64),
 }
 
 /// A server with its books.
@@ -40,6 +42,11 @@ impl Server {
                 let serves = self.level.0 >= 1.0 - 1e-9;
                 self.level.0 -= f64::from(u8::from(serves));
                 return serves;
+            }
+            Rule::Random(share) => {
+                self.level.0 += 1.0;
+                // Evenly spread, without a pattern: the fractional parts of the multiples of the golden ratio.
+                return (self.level.0 * 0.618_033_988_749_895).fract() < share;
             }
             Rule::Fixed(size, span) => (size, (now / span).floor() * span),
             Rule::Sliding(size, span) => (size, now - span + 1e-9),
@@ -108,6 +115,8 @@ const CASES: &[Case] = &[
     ("a sliding window of ten seconds", Rule::Sliding(500, 10.0),   50.0, 300.0,  128, 1.0,   1.2, 0.3),
     ("a window of a minute",            Rule::Fixed(120, 60.0),      2.0, 600.0,   64, 1.0,   1.1, 5.0),
     ("a third of a second's at once",   Rule::Bucket(50.0, 15.0),   50.0,  60.0,  128, 0.3,   1.4, 0.2),
+    ("half of all, at random",          Rule::Random(0.5),          32.0,  60.0,   64, 0.3,   1.2, 1.2),
+    ("half of all, of a few",           Rule::Random(0.5),           4.0,  60.0,    8, 0.3,   1.5, 1.2),
     ("a few at once",                   Rule::Bucket(50.0, 5.0),    50.0,  60.0,  128, 1.0,   1.5, 0.2),
 ];
 
