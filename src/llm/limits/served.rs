@@ -31,16 +31,16 @@ const SUSTAINED: f64 = 0.95;
 const LARGER: f64 = 1.1;
 
 /// Requests were sent together when no more time lies between them: meanwhile the bucket fills by hardly anything.
-const TOGETHER: Duration = Duration::from_millis(100);
+const TOGETHER: Duration = Duration::from_millis(20);
 
 /// Of requests that were sent together with one that was turned away, and after it, a full server turns away more.
-const FULL: f64 = 0.75;
-
-/// What a burst before the last counts.
-const OLDER: f64 = 0.7;
+const FULL: f64 = 0.85;
 
 /// Fewer such requests tell nothing.
 const ENOUGH: f64 = 6.0;
+
+/// And so many are enough: older ones are forgotten.
+const LATEST: f64 = 20.0;
 
 /// What is believed of a server.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,6 +81,14 @@ struct Others {
     away: f64,
 }
 
+impl Others {
+    /// With newer ones, before which older ones are forgotten.
+    fn and(self, newer: Others) -> Others {
+        let kept = ((LATEST - newer.sent).max(0.0) / self.sent.max(1.0)).min(1.0);
+        Others { sent: self.sent * kept + newer.sent, away: self.away * kept + newer.away }
+    }
+}
+
 /// A request among those that were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn {
@@ -109,7 +117,7 @@ pub(super) struct Served {
     /// Which, as far as that was within the last second.
     lately: VecDeque<Turn>,
     burst: Option<Burst>,
-    /// Of the bursts before the last one, older ones counting less.
+    /// Of the bursts before the last one.
     others: Others,
 }
 
@@ -134,7 +142,7 @@ impl Served {
     /// Whether rate limits come at random.
     pub fn at_random(&self) -> bool {
         let last = self.burst.as_ref().map_or(Others::default(), Burst::others);
-        let (sent, away) = (self.others.sent + last.sent, self.others.away + last.away);
+        let Others { sent, away } = self.others.and(last);
         sent >= ENOUGH && away < sent * FULL
     }
 
@@ -193,8 +201,7 @@ impl Served {
 
     fn begin(&mut self, now: Instant) {
         if let Some(last) = self.burst.as_ref().map(Burst::others) {
-            let Others { sent, away } = self.others;
-            self.others = Others { sent: sent * OLDER + last.sent, away: away * OLDER + last.away };
+            self.others = self.others.and(last);
         }
         self.burst = Some(Burst {
             before: self.bucket,
