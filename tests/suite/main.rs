@@ -11,6 +11,7 @@ mod cli;
 mod docs;
 mod dry_run;
 mod every_backend;
+mod going_live;
 mod golden;
 mod golden_rhai;
 mod layers;

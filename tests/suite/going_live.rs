@@ -1,0 +1,38 @@
+//! The mistakes of a first day with real models: each is told in words that help, before it costs anything.
+
+use std::time::Duration;
+
+use fault_server::{Answer, ModelServer};
+
+use crate::support::{PIPELINE, Ran, TestProject, chat_config, live_config};
+
+/// Talks at `live`, judges by a backend whose key is in `JUDGE_KEY`.
+fn judged_elsewhere(server: &ModelServer) -> TestProject {
+    let project = TestProject::shipped();
+    let judge = format!(
+        "  judge: {{kind: google, model: m, base_url: \"{}\", api_key_env: JUDGE_KEY}}",
+        server.url()
+    );
+    let config = chat_config(server).replace("judges: [live]", "judges: [live, judge]");
+    project.write("config/fthost.yaml", &config.replace("roles:", &format!("{judge}\nroles:")));
+    project
+}
+
+fn run_with(project: &TestProject, key: &str, words: &str) -> Ran {
+    let mut command = project.command(&words.split_whitespace().collect::<Vec<_>>());
+    command.env("JUDGE_KEY", key);
+    Ran::of(command)
+}
+
+#[test]
+fn a_key_that_only_a_later_script_needs_is_missed_before_the_first_call() {
+    let server = ModelServer::start();
+    let project = judged_elsewhere(&server);
+    let words = format!("{PIPELINE} -s personas=2 -s turns=3");
+    let ran = project.run(&words).exits(2);
+    assert!(ran.err.contains("backend `judge` needs a key: JUDGE_KEY is not set"), "{}", ran.err);
+    assert!(ran.err.contains("config/fthost.yaml:3:3") && ran.err.contains("nothing was run"), "{}", ran.err);
+    assert!(server.requests().is_empty());
+    project.run("run scripts/generate.rhai -s personas=1 -s turns=1").exits(0);
+    project.run(&format!("{words} --dry-run")).exits(0);
+}
