@@ -36,3 +36,19 @@ fn a_key_that_only_a_later_script_needs_is_missed_before_the_first_call() {
     project.run("run scripts/generate.rhai -s personas=1 -s turns=1").exits(0);
     project.run(&format!("{words} --dry-run")).exits(0);
 }
+
+#[test]
+fn a_key_in_quotation_marks_is_not_sent() {
+    let server = ModelServer::start();
+    let project = judged_elsewhere(&server);
+    for key in ["\"sk-canary-77\"", "'sk-canary-77'", "Bearer sk-canary-77", "sk-canary-77 # mine"] {
+        let ran = run_with(&project, key, PIPELINE).exits(2);
+        assert!(
+            ran.err.contains("the key in JUDGE_KEY has a blank in it, or quotation marks around it"),
+            "{}",
+            ran.err
+        );
+        assert!(!ran.err.contains("sk-canary"), "{}", ran.err);
+    }
+    assert!(server.requests().is_empty());
+}
