@@ -52,3 +52,32 @@ fn a_key_in_quotation_marks_is_not_sent() {
     }
     assert!(server.requests().is_empty());
 }
+
+#[test]
+fn an_address_without_its_version_is_recognised() {
+    let server = ModelServer::start();
+    for (kind, path) in
+        [("openai", "/v1"), ("openai-chat", "/v1"), ("google", "/v1beta"), ("anthropic", "/v1")]
+    {
+        let project = TestProject::shipped();
+        let hint = |address: &str| {
+            project.write("config/fthost.yaml", &live_config(kind, address, "api_key_env: null"));
+            server.push_reply(Answer::status(404));
+            project.run("run scripts/generate.rhai -s personas=1").exits(4).err
+        };
+        let (origin, perhaps) =
+            (server.origin(), format!("perhaps `base_url` should be {}{path}", server.origin()));
+        assert!(hint(&format!("{origin}/")).contains(&perhaps), "{kind}");
+        assert!(!hint(&format!("{origin}{path}")).contains("perhaps"), "{kind}");
+    }
+}
+
+#[test]
+fn tls_with_a_server_that_has_none_is_explained() {
+    let server = ModelServer::start();
+    let project = TestProject::shipped();
+    let address = server.url().replace("http:", "https:");
+    project.write("config/fthost.yaml", &live_config("openai-chat", &address, "api_key_env: null"));
+    let ran = project.run("check --live").exits(2);
+    assert!(ran.err.contains("write http://"), "{}", ran.err);
+}
