@@ -2,7 +2,7 @@
 //! apart, and the whole resumable.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,7 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
     let to_the_end = shift.goes_on();
+    shift.tell_of_lost();
     let tally = world.stop_on_disk_error(shift.close())?;
     if let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) {
         dry.failed(&job.name, tally.failures.len());
@@ -181,6 +182,8 @@ struct Shift<'a, T> {
     /// The items that a dry run tries.
     sample: Option<Sample>,
     tally: Mutex<Tally>,
+    /// Items that were begun.
+    begun: AtomicUsize,
     /// A mistake of the script that no other item will be free of.
     fatal: Mutex<Option<Error>>,
     closed: AtomicBool,
@@ -211,6 +214,7 @@ impl<'a, T: Send> Shift<'a, T> {
             files,
             sample,
             tally,
+            begun: AtomicUsize::new(0),
             fatal,
             closed: AtomicBool::new(false),
         }
@@ -221,6 +225,7 @@ impl<'a, T: Send> Shift<'a, T> {
     }
 
     fn work_on(&self, item: Result<Item<T>, BadItem>, version: &str) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let item = match item {
             Ok(item) => item,
             Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
@@ -301,6 +306,25 @@ impl<'a, T: Send> Shift<'a, T> {
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells how many items were begun for nothing, when the run stops before their end.
+    fn tell_of_lost(&self) {
+        let lost = self.begun.load(Ordering::Relaxed).saturating_sub(self.tally().ended());
+        let Some(why) = self.world.stop.check().err().filter(|_| lost > 0 && self.job.is_told(self.world))
+        else {
+            return;
+        };
+        let items = if lost == 1 {
+            "1 item that was begun starts"
+        } else {
+            &format!("{lost} items that were begun start")
+        };
+        let less = match why.kind() {
+            Kind::Budget => "; a smaller --concurrency loses fewer",
+            _ => "",
+        };
+        self.world.emit(Event::Info(format!("{}: {items} anew next time{less}", self.name)));
     }
 
     /// After the last item: the failed file holds what still fails.
