@@ -94,3 +94,10 @@ fn a_cap_that_is_met_in_the_middle_of_all_items_says_what_is_lost() {
     assert!(ran.err.contains("1 item that was begun starts anew"), "{}", ran.err);
     assert_eq!(project.files("data/raw/transcripts").len(), 1);
 }
+
+#[test]
+fn conversations_too_short_for_an_example_are_named_as_such() {
+    let project = TestProject::shipped();
+    let ran = project.run(&format!("{PIPELINE} -s personas=6 -s turns=2")).exits(0);
+    assert!(ran.out.contains("each conversation is shorter than the shortest example may be"), "{}", ran.out);
+}
