@@ -101,3 +101,16 @@ fn conversations_too_short_for_an_example_are_named_as_such() {
     let ran = project.run(&format!("{PIPELINE} -s personas=6 -s turns=2")).exits(0);
     assert!(ran.out.contains("each conversation is shorter than the shortest example may be"), "{}", ran.out);
 }
+
+#[test]
+fn what_is_not_there_has_no_elements_and_a_wrong_choice_is_a_value() {
+    let ran = TestProject::of("let answer = #{}; print(answer.choises[0].text);").main("").exits(2);
+    assert!(ran.err.contains("there is nothing here to take an element of"), "{}", ran.err);
+    let ran = TestProject::of("let x = 5.0; print(x[\"a\"]);").main("").exits(2);
+    assert!(ran.err.contains("float has no elements to be taken by string"), "{}", ran.err);
+    let server = ModelServer::start();
+    let project = TestProject::shipped();
+    project.write("config/fthost.yaml", &live_config("openai-chat", &server.url(), "structured: yes"));
+    let ran = project.run("check").exits(2);
+    assert!(ran.err.contains("unknown value `yes`, expected one of `json_schema`"), "{}", ran.err);
+}
