@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::base::config::kinds::{Answers, kind_of};
 use crate::base::config::{BackendConfig, Choice, Config, Params, Structured};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
@@ -169,7 +170,7 @@ fn ask_structured(world: &World, backend: &Backend, config: Option<&BackendConfi
     let repaired = spent(world, &backend.name).calls > before + 1;
     match answer {
         Ok(_) => Tried::Ok { took: began.elapsed(), repaired },
-        Err(error) => Tried::Failed(explained(error, config.map(|config| config.structured))),
+        Err(error) => Tried::Failed(explained(error, config.map(another_way))),
     }
 }
 
@@ -192,13 +193,11 @@ fn is_out_of_reach(kind: Kind) -> bool {
 }
 
 /// The error with what a check can say about it: what the model said, and what to change.
-fn explained(error: Error, structured: Option<Structured>) -> Error {
+fn explained(error: Error, another_way: Option<&str>) -> Error {
     let error = match error.kind() {
         // Its usual hint is about how long a run waits.
         Kind::RateLimit => return error.hint("the server answers, and is at its limit: try again later"),
-        Kind::InvalidJson | Kind::SchemaMismatch => {
-            error.or_hint(structured.map(|way| another_way(way).into()))
-        }
+        Kind::InvalidJson | Kind::SchemaMismatch => error.or_hint(another_way.map(str::to_string)),
         _ => error,
     };
     let Some(raw) = error.get_raw().filter(|raw| !raw.trim().is_empty()) else { return error };
@@ -208,8 +207,12 @@ fn explained(error: Error, structured: Option<Structured>) -> Error {
 }
 
 /// What may help when a server does not hold its replies to the schema.
-pub fn another_way(structured: Structured) -> &'static str {
-    match structured {
+pub fn another_way(config: &BackendConfig) -> &'static str {
+    match config.structured {
+        _ if kind_of(&config.kind).is_some_and(|kind| kind.answers == Answers::Adapter) => {
+            "the server ignores the schema: `to_http` must give it `request.schema` in the way that it knows, or \
+             write it into the prompt"
+        }
         Structured::JsonSchema => {
             "the server ignores the schema: set `structured: json_object` or `structured: prompt` for this backend \
              in config/fthost.yaml"
@@ -259,6 +262,15 @@ mod tests {
             probes.values().flatten().map(|p| (p.choice.backend.as_str(), p.roles.join(" "))).collect();
         assert_eq!(seen, [("a", "x z".into()), ("a", "y".into()), ("b", "y".to_string())]);
         assert_eq!(probes["a"][1].choice.params.temperature, Some(0.0));
+    }
+
+    #[test]
+    fn an_adapter_is_not_told_to_set_what_it_does_not_heed() {
+        let config = config(
+            "backends: {a: {kind: adapter, model: m, file: f, base_url: \"http://x\"}, b: {kind: openai, model: m}}\n",
+        );
+        assert!(another_way(&config.backends["a"]).contains("`to_http` must give it `request.schema`"));
+        assert!(another_way(&config.backends["b"]).contains("`structured: json_object`"));
     }
 
     #[test]

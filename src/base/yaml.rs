@@ -98,6 +98,7 @@ fn plain_types(complaint: &str) -> String {
         ("f64", "a number"),
         ("a boolean", "true or false"),
         ("missing field", "missing key"),
+        ("unknown variant", "unknown value"),
     ];
     // A structure's name is Rust's: for a user it is a map.
     let complaint = complaint

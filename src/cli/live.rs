@@ -8,6 +8,7 @@ use super::{exit, json, signals};
 use crate::author::live::{self, Seen, Tried};
 use crate::base::{Kind, Result};
 use crate::work::World;
+use crate::work::budget::dollars;
 
 /// Asks, and tells; the exit code says whether all is well.
 pub fn run(world: &World, output: &Output) -> Result<u8> {
@@ -50,7 +51,7 @@ fn line(seen: &Seen, width: usize) -> String {
     let Seen { probe, kind, model, spent, .. } = seen;
     let about = if spent.estimated { "about " } else { "" };
     let (input, output) = (thousands(spent.input_tokens), thousands(spent.output_tokens));
-    let usd = spent.usd.map(|usd| format!(", ${usd:.4}")).unwrap_or_default();
+    let usd = spent.usd.map(|usd| format!(", {}", dollars(usd))).unwrap_or_default();
     let params = json!(probe.choice.params);
     let params = params.as_object().into_iter().flatten().map(|(name, value)| format!("{name} {value}"));
     let whose: Vec<String> = probe.roles.iter().cloned().chain(params).collect();

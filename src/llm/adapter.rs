@@ -94,19 +94,20 @@ impl Adapter {
     /// An error that the script has read: of its kind, else of what the status means.
     fn failure(&self, map: Map<String, Value>, answer: &Answer) -> Failure {
         let shape = "#{error: \"...\", kind: \"rate_limit\", wait: 1.5}";
-        let told: Told = match self.read("from_http", shape, map.into()) {
-            Ok(told) => told,
-            Err(error) => return error.into(),
-        };
         let usual = match answer.status {
             // The server means no error by it, the script does.
             200..=299 => Failure::passing(Kind::Server, ""),
             _ => classify::failure(answer, &self.setup.remedy()),
         };
+        let mistaken = |error: Error| Failure { bill: usual.bill, ..error.into() };
+        let told: Told = match self.read("from_http", shape, map.into()) {
+            Ok(told) => told,
+            Err(error) => return mistaken(error),
+        };
         let kind = match told.kind.as_deref().map(Kind::from_name) {
             None => usual.error.kind(),
             Some(Some(kind)) if KINDS.contains(&kind) => kind,
-            Some(_) => return self.unknown_kind(&told).into(),
+            Some(_) => return mistaken(self.unknown_kind(&told)),
         };
         let again = match (told.wait, kind) {
             (_, Kind::BadRequest | Kind::DeadBackend) => Again::Never,
@@ -153,7 +154,7 @@ const KINDS: [Kind; 5] = [Kind::RateLimit, Kind::Server, Kind::Timeout, Kind::Ba
 
 /// What `to_http` returns.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map")]
 struct Sent {
     path: String,
     body: Map<String, Value>,
@@ -161,7 +162,7 @@ struct Sent {
 
 /// What `from_http` returns for a reply.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map")]
 struct Got {
     content: String,
     #[serde(default)]
@@ -178,7 +179,7 @@ struct Got {
 
 /// What `from_http` returns for an error.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map")]
 struct Told {
     error: String,
     #[serde(default)]
@@ -211,12 +212,20 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_served_may_cost_whatever_the_script_makes_of_it() {
-        for shaped in
-            [Err(Error::new(Kind::Script, "boom")), Ok(json!(7)), Ok(Value::Null), Ok(json!({"error": "x"}))]
-        {
+        let wrong = [json!({"error": 1}), json!({"error": "x", "kind": "odd"})].map(Ok);
+        let usual = [Ok(json!(7)), Ok(Value::Null), Ok(json!({"error": "x"}))];
+        let thrown = [Err(Error::new(Kind::Script, "boom"))];
+        for shaped in thrown.into_iter().chain(usual).chain(wrong) {
             assert_eq!(read(200, shaped.clone()).bill, Bill::Unknown, "{shaped:?}");
         }
         assert_eq!(read(500, Ok(json!({"error": "x"}))).bill, Bill::Nothing);
         assert_eq!(read(500, Ok(Value::Null)).bill, Bill::Nothing);
+        assert_eq!(read(500, Ok(json!({"error": 1}))).bill, Bill::Nothing);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_wrong_shape_is_told_without_names_of_types() {
+        let message = read(200, Ok(json!(42))).error.message().to_string();
+        assert!(message.ends_with("another shape: invalid type: integer `42`, expected a map"), "{message}");
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Remedy<'a> {
     pub key_env: Option<&'a str>,
     /// The model asked for.
     pub model: &'a str,
+    /// The configured address as it should perhaps be: it has no version.
+    pub better_url: Option<String>,
 }
 
 impl Remedy<'_> {
@@ -78,7 +80,11 @@ impl Remedy<'_> {
     }
 
     fn model(&self) -> String {
-        format!("check `model: {}` and `base_url` in config/fthost.yaml", self.model)
+        let model = self.model;
+        match &self.better_url {
+            Some(url) => format!("perhaps `base_url` should be {url}; otherwise check `model: {model}`"),
+            None => format!("check `model: {model}` and `base_url` in config/fthost.yaml"),
+        }
     }
 }
 

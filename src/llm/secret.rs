@@ -40,6 +40,12 @@ impl Secret {
         self.key.is_empty()
     }
 
+    /// Whether more than a key seems to be there: quotation marks around it, `Bearer`, a comment.
+    pub fn has_more(&self) -> bool {
+        let quotes = ['"', '\'', '`'];
+        self.key.contains([' ', '\t']) || self.key.starts_with(quotes) || self.key.ends_with(quotes)
+    }
+
     /// The key itself, for the one place that sends it.
     pub(super) fn expose(&self) -> &str {
         &self.key

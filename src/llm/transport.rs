@@ -185,7 +185,10 @@ impl Channel {
             }
             _ => Failure::passing(Kind::Connection, format!("the connection to {origin} broke: {why}")),
         };
-        failure.hint("check that the server runs, and `base_url` in config/fthost.yaml")
+        failure.hint(match why == NO_TLS || why == "tls handshake eof" {
+            true => "perhaps it speaks plain HTTP: then write http:// in `base_url`",
+            false => "check that the server runs, and `base_url` in config/fthost.yaml",
+        })
     }
 }
 
@@ -224,6 +227,9 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// A TLS handshake that met plain HTTP.
+const NO_TLS: &str = "its answer is not TLS";
+
 /// The innermost cause, which is the one that says something, without Rust's error numbers.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut cause = error;
@@ -231,7 +237,8 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = deeper;
     }
     let text = cause.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+    text.replace("received corrupt message of type invalidcontenttype", NO_TLS)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::classify::Remedy;
 use super::dialect::Dialect;
 use super::failure::Failure;
 use super::{Message, Reply, Request, Schema};
+use crate::base::config::kinds::kind_of;
 use crate::base::config::{BackendConfig, Structured};
 use crate::base::{Error, Kind, Result};
 
@@ -83,7 +84,17 @@ impl Setup {
 
     /// What errors may advise.
     pub(super) fn remedy(&self) -> Remedy<'_> {
-        Remedy { key_env: self.key_env.as_deref(), model: self.model() }
+        Remedy { key_env: self.key_env.as_deref(), model: self.model(), better_url: self.better_url() }
+    }
+
+    /// The address with a version at its end, as the kind's own has one, when no part of it is a version.
+    fn better_url(&self) -> Option<String> {
+        let usual = kind_of(&self.config.kind)?.base_url?;
+        let url = self.config.base_url.as_deref().filter(|url| !url.split('/').skip(3).any(is_version))?;
+        usual
+            .split('/')
+            .find(|part| is_version(part))
+            .map(|version| format!("{}/{version}", url.trim_end_matches('/')))
     }
 
     /// How to ask for this schema: servers take only objects at the root.
@@ -114,6 +125,11 @@ impl Setup {
         merge(&mut body, &self.config.extra_body);
         body
     }
+}
+
+/// Whether a part of a URL's path is `v1` or its like.
+fn is_version(part: &str) -> bool {
+    part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Objects are merged at every depth; anything else is replaced.

@@ -113,6 +113,17 @@ fn language_error(error: &EvalAltResult) -> Error {
             }
             None => (message.to_string(), ""),
         },
+        ErrorIndexingType(text, _) => match text.split_once(" [") {
+            Some(("()", _)) => (
+                "there is nothing here to take an element of: the value before it is ()".into(),
+                "a key that a map does not have gives (): write `x?[0] ?? default`",
+            ),
+            Some((kind, index)) => {
+                let (kind, index) = (friendly_type(kind), friendly_type(index.trim_end_matches(']')));
+                (format!("{kind} has no elements to be taken by {index}"), "")
+            }
+            None => (message.to_string(), ""),
+        },
         ErrorNonPureMethodCallOnConstant(name, _) => {
             (format!("`{name}` would change a constant"), "copy it first: `let mine = CONSTANT;`")
         }

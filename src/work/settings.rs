@@ -1,6 +1,6 @@
 //! The values of `-s key=value`, and which of them a script has read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Error, Kind, Result, suggest};
 
@@ -33,7 +33,7 @@ impl Settings {
         match self.0.keys().find(|key| !read.contains(key)) {
             None => Ok(()),
             Some(key) => {
-                let known = read.iter().map(String::as_str);
+                let known: BTreeSet<&str> = read.iter().map(String::as_str).collect();
                 let hint = match read.is_empty() {
                     true => "these scripts read no settings".to_string(),
                     false => suggest::hint(key, known),
@@ -91,5 +91,8 @@ mod tests {
         assert!(settings(&["a=1", "a=2"]).is_err());
         let error = settings(&["trun=3"]).unwrap().check_known(&["turns".into()]).unwrap_err();
         assert_eq!(error.get_hint(), Some("did you mean `turns`?"));
+        let twice = ["turns", "a", "turns"].map(String::from);
+        let error = settings(&["zebra=3"]).unwrap().check_known(&twice).unwrap_err();
+        assert_eq!(error.get_hint(), Some("known: a, turns"));
     }
 }

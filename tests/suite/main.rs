@@ -14,6 +14,7 @@ mod docs;
 mod dry_run;
 mod every_backend;
 mod faults;
+mod going_live;
 mod golden;
 mod golden_rhai;
 mod keys;

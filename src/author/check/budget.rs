@@ -6,7 +6,6 @@ use crate::base::config::Choice;
 use crate::base::config::kinds::{Answers, kind_of};
 use crate::base::yaml::Document;
 use crate::host::Session;
-use crate::script::calls::named_in_calls;
 use crate::work::World;
 
 const CONFIG: &str = "config/fthost.yaml";
@@ -16,8 +15,7 @@ pub fn check(session: &Session, entries: &[&str]) -> Vec<Finding> {
     let world = &session.world;
     let text = world.project.read_text(CONFIG).unwrap_or_default();
     let Ok(document) = Document::parse(CONFIG, &text) else { return Vec::new() };
-    let units: Vec<_> = entries.iter().flat_map(|entry| session.engine.library().reachable(entry)).collect();
-    let names = named_in_calls(&units, &["get_backend", "get_backends"]);
+    let names = super::backends_named(session, entries);
     let choices = names.iter().filter_map(|name| world.config.choices(name).ok()).flatten();
     choices.filter_map(|choice| fault(world, &document, &choice)).collect()
 }

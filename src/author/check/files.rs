@@ -1,8 +1,10 @@
 //! What is wrong with the files that are no scripts: configuration, rubric, other YAML, templates.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, Severity};
 use crate::base::config::kinds::{key_variable, key_variables};
-use crate::base::config::{BackendConfig, Config, Params};
+use crate::base::config::{BackendConfig, Choice, Config, Params};
 use crate::base::yaml::Document;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
@@ -36,27 +38,46 @@ pub fn of_roles(session: &Session) -> Vec<Finding> {
     named.flat_map(|(name, config)| backend(world, &document, name, config)).collect()
 }
 
+/// Why backends of these names (their own, or roles') cannot be asked: a run would stop at them, when it has
+/// paid for others. Nothing is sent.
+pub fn of_names(world: &World, names: &[String]) -> Vec<Finding> {
+    let text = world.project.read_text(CONFIG).unwrap_or_default();
+    let Ok(document) = Document::parse(CONFIG, &text) else { return Vec::new() };
+    let choices = names.iter().filter_map(|name| world.config.choices(name).ok()).flatten();
+    let named: BTreeSet<String> = choices.map(|choice| choice.backend).collect();
+    let known = named.iter().filter_map(|name| world.config.backends.get_key_value(name));
+    let fault = |(name, config): (&String, &BackendConfig)| {
+        let key = missing_key(world, &document, name, config).filter(|_| world.dry.is_none());
+        let key = key.map(|finding| Finding { severity: Severity::Error, ..finding });
+        key.or_else(|| cannot_open(world, &document, name, config))
+    };
+    known.filter_map(fault).collect()
+}
+
 /// A backend is opened, as a run would do it; nothing is sent.
 fn backend(world: &World, document: &Document, name: &str, config: &BackendConfig) -> Vec<Finding> {
-    let at = format!("backends.{name}");
     let missing_key = missing_key(world, document, name, config);
     let cannot_open = match missing_key {
         Some(_) => None,
-        None => backends::get(world, name, None, Params::default()).err(),
+        None => cannot_open(world, document, name, config),
     };
-    let cannot_open = cannot_open.map(|error| {
-        // A fault within a script keeps its own place.
-        let of = if config.file.is_some() { format!("{at}.file") } else { at.clone() };
-        let absent = error.kind() == Kind::NotFound;
-        let (kind, code) = if absent { (Kind::Config, "missing-file") } else { (error.kind(), "backend") };
-        let plain = Error::new(kind, error.message()).or_hint(error.get_hint().map(str::to_string));
-        Finding::error(code, plain.at(error.place().cloned().unwrap_or_else(|| document.place(&of))))
-    });
     let plain_http = plain_http(config).map(|error| {
-        let fault = document.fault(&format!("{at}.base_url"), error);
+        let fault = document.fault(&format!("backends.{name}.base_url"), error);
         warning("plain-http", fault.hint("write https://, or `api_key_env: null` if the server wants no key"))
     });
     missing_key.into_iter().chain(cannot_open).chain(plain_http).collect()
+}
+
+fn cannot_open(world: &World, document: &Document, name: &str, config: &BackendConfig) -> Option<Finding> {
+    let choice = Choice { backend: name.into(), params: Params::default() };
+    let error = backends::of_choice(world, "", choice).err()?;
+    // A fault within a script keeps its own place.
+    let at = format!("backends.{name}");
+    let of = if config.file.is_some() { format!("{at}.file") } else { at };
+    let absent = error.kind() == Kind::NotFound;
+    let (kind, code) = if absent { (Kind::Config, "missing-file") } else { (error.kind(), "backend") };
+    let plain = Error::new(kind, error.message()).or_hint(error.get_hint().map(str::to_string));
+    Some(Finding::error(code, plain.at(error.place().cloned().unwrap_or_else(|| document.place(&of)))))
 }
 
 fn warning(code: &'static str, error: Error) -> Finding {
@@ -69,7 +90,10 @@ fn missing_key(world: &World, document: &Document, name: &str, config: &BackendC
         variables.first().filter(|_| variables.iter().all(|name| (world.secrets)(name).is_none()))?;
     let error = document
         .fault(&format!("backends.{name}"), format!("backend `{name}` needs a key: {variable} is not set"));
-    let hint = format!("set {variable} in the environment, or in .env at the project's root");
+    let hint = format!(
+        "set {variable} in the environment, or in .env at the project's root; \
+         for a server without keys write `api_key_env: null`"
+    );
     Some(warning("missing-key", error.hint(hint)))
 }
 

@@ -158,6 +158,13 @@ fn setup(config: &BackendConfig, address: &str) -> Setup {
 fn demand_key(name: &str, config: &BackendConfig, key: Option<Secret>) -> Result<Option<Secret>> {
     let Some(variable) = key_variable(config) else { return Ok(None) };
     match key.filter(|key| !key.is_empty()) {
+        Some(key) if key.has_more() => {
+            let message = format!(
+                "backend `{name}`: the key in {variable} has a blank in it, or quotation marks around it"
+            );
+            Err(Error::new(Kind::Config, message)
+                .hint("put the bare key there: no quotation marks, no `Bearer`, nothing after it"))
+        }
         Some(key) => Ok(Some(key)),
         None => Err(Error::new(Kind::Config, format!("backend `{name}` needs a key: {variable} is not set"))
             .hint(format!(

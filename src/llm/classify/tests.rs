@@ -8,7 +8,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
 }
 
 fn classify(status: u16, headers: &[(&str, &str)], body: &str) -> (Kind, Again) {
-    let remedy = Remedy { key_env: Some("OPENAI_API_KEY"), model: "m" };
+    let remedy = Remedy { key_env: Some("OPENAI_API_KEY"), model: "m", better_url: None };
     let failure = failure(&answer(status, headers, body), &remedy);
     (failure.error.kind(), failure.again)
 }
@@ -70,7 +70,7 @@ fn bodies_are_read_in_every_shape() {
 
 #[test]
 fn a_redirect_names_no_other_place() {
-    let remedy = Remedy { key_env: None, model: "m" };
+    let remedy = Remedy { key_env: None, model: "m", better_url: None };
     let failure = failure(&answer(307, &[("location", "http://evil")], "see http://evil"), &remedy);
     assert_eq!(failure.error.message(), "the server redirects, which is not followed (307)");
 }
@@ -79,7 +79,7 @@ fn a_redirect_names_no_other_place() {
 fn parameters_that_a_model_declines_are_named() {
     let hint = |message: &str| {
         let body = serde_json::json!({"error": {"message": message}}).to_string();
-        let remedy = Remedy { key_env: None, model: "m" };
+        let remedy = Remedy { key_env: None, model: "m", better_url: None };
         failure(&answer(400, &[], &body), &remedy).error.get_hint().unwrap_or_default().to_string()
     };
     let limit = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
@@ -94,7 +94,7 @@ fn parameters_that_a_model_declines_are_named() {
 
 #[test]
 fn a_server_that_wants_a_key_says_how_to_name_one() {
-    let remedy = Remedy { key_env: None, model: "m" };
+    let remedy = Remedy { key_env: None, model: "m", better_url: None };
     let failure = failure(&answer(401, &[], ""), &remedy);
     assert!(failure.error.get_hint().unwrap().contains("`api_key_env`"));
 }
@@ -118,7 +118,7 @@ fn the_servers_word_on_repetition_goes_first() {
 
 #[test]
 fn advice_names_the_variable() {
-    let remedy = Remedy { key_env: Some("OPENAI_API_KEY"), model: "m" };
+    let remedy = Remedy { key_env: Some("OPENAI_API_KEY"), model: "m", better_url: None };
     let failure = failure(&answer(401, &[], r#"{"error": {"message": "Incorrect"}}"#), &remedy);
     assert_eq!(failure.error.message(), "the server rejects the key (401): Incorrect");
     assert!(failure.error.get_hint().unwrap().contains("OPENAI_API_KEY"));

@@ -1,7 +1,7 @@
 //! The work on a job's items: what becomes of each, and when the rest is not begun.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ pub(super) struct Shift<'a, T> {
     /// The items that a dry run tries.
     sample: Option<Sample>,
     tally: Mutex<Tally>,
+    /// Items that were begun.
+    begun: AtomicUsize,
     /// A mistake of the script that no other item will be free of.
     fatal: Mutex<Option<Error>>,
     closed: AtomicBool,
@@ -60,6 +62,7 @@ impl<'a, T: Send> Shift<'a, T> {
             files,
             sample,
             tally,
+            begun: AtomicUsize::new(0),
             fatal,
             closed: AtomicBool::new(false),
         }
@@ -72,6 +75,7 @@ impl<'a, T: Send> Shift<'a, T> {
 
     /// Does an item, and keeps its record or why there is none.
     pub fn work_on(&self, item: Result<Item<T>, BadItem>, version: &str) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let item = match item {
             Ok(item) => item,
             Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
@@ -152,6 +156,20 @@ impl<'a, T: Send> Shift<'a, T> {
 
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells how many items were begun for nothing, when the run stops before their end.
+    pub fn tell_of_lost(&self) {
+        let lost = self.begun.load(Ordering::Relaxed).saturating_sub(self.tally().ended());
+        let stopped = self.world.stop.check().err();
+        let Some(why) = stopped.filter(|_| lost > 0 && self.job.is_told(self.world)) else { return };
+        let items = match lost {
+            1 => "1 item that was begun starts".to_string(),
+            _ => format!("{lost} items that were begun start"),
+        };
+        let budget = why.kind() == Kind::Budget;
+        let less = if budget { "; a smaller --concurrency loses fewer" } else { "" };
+        self.world.emit(Event::Info(format!("{}: {items} anew next time{less}", self.name)));
     }
 
     /// After the last item: the failed file holds what still fails.
