@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use jiff::Zoned;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ const BARS_EVERY: Duration = Duration::from_secs(1);
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// The bar's form; the message counts failures.
-const BAR: &str = "{prefix} [{bar:30}] {pos}/{len} {msg} {elapsed} (left: {eta})";
+const BAR: &str = "{prefix} [{bar:30}] {pos}/{len} {msg} {elapsed}{left}";
 
 /// Writes an event for machines.
 pub type Machine = Box<dyn Fn(&Value) + Send + Sync>;
@@ -200,7 +200,7 @@ impl Bars {
         let job = to_do.map_or_else(ProgressBar::new_spinner, |n| ProgressBar::new(n as u64));
         let job = all.add(job);
         if let Ok(style) = ProgressStyle::with_template(BAR) {
-            job.set_style(style.progress_chars("=> "));
+            job.set_style(style.progress_chars("=> ").with_key("left", left));
         }
         job.set_prefix(name.to_string());
         job.enable_steady_tick(Duration::from_millis(250));
@@ -220,6 +220,13 @@ impl Bars {
         let backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);
         backends.values().for_each(ProgressBar::finish_and_clear);
         self.job.finish_and_clear();
+    }
+}
+
+/// How long the rest will take, once an item has ended.
+fn left(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    if state.pos() > 0 {
+        let _ = write!(out, " (left: {})", HumanDuration(state.eta()));
     }
 }
 

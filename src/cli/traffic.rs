@@ -11,6 +11,7 @@ use super::clock;
 use super::summary::thousands;
 use super::waits::one_line;
 use crate::work::backends::Spent;
+use crate::work::budget::dollars;
 
 /// Looks at the backends of the run.
 pub type Look = Box<dyn Fn() -> Vec<(String, Spent)> + Send + Sync>;
@@ -102,9 +103,10 @@ impl Line {
 
 fn spent_so_far(spent: &Spent) -> String {
     let about = if spent.estimated { "about " } else { "" };
-    let usd = spent.usd.map(|usd| format!(", ${usd:.2}")).unwrap_or_default();
+    let usd = spent.usd.map(|usd| format!(", {}", dollars(usd))).unwrap_or_default();
     let (input, output) = (thousands(spent.input_tokens), thousands(spent.output_tokens));
-    format!("{} calls, {about}{input} tokens in, {output} out{usd}", thousands(spent.calls))
+    // Money first: a narrow terminal cuts off the rest.
+    format!("{} calls{usd}, {about}{input} tokens in, {output} out", thousands(spent.calls))
 }
 
 #[cfg(test)]
