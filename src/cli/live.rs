@@ -6,7 +6,7 @@ use super::output::Output;
 use super::summary::{count, thousands};
 use super::{exit, json, signals};
 use crate::author::live::{self, Seen, Tried};
-use crate::base::{Kind, Result};
+use crate::base::{Error, Kind, Result};
 use crate::work::World;
 use crate::work::budget::dollars;
 
@@ -16,22 +16,21 @@ pub fn run(world: &World, output: &Output) -> Result<u8> {
     let probes = live::probes(&world.config);
     let width = probes.keys().map(String::len).max().unwrap_or(0);
     output.remark(&format!("asking {}, in free text and for JSON", count(probes.len(), "backend")));
-    let mut failed = false;
+    let mut code = exit::DONE;
     live::ask_all(world, |seen| {
         // Who interrupts does not want to hear of calls that were given up.
         if world.stop.reason().is_none_or(|why| why.kind() != Kind::Interrupted) {
-            failed |= tell(&seen, width, output);
+            code = code.max(tell(&seen, width, output));
         }
     })?;
     match world.stop.check() {
         Err(stopped) => Ok(exit::code(&stopped)),
-        Ok(()) if failed => Ok(exit::MISTAKE),
-        Ok(()) => Ok(exit::DONE),
+        Ok(()) => Ok(code),
     }
 }
 
-/// Whether it failed.
-fn tell(seen: &Seen, width: usize, output: &Output) -> bool {
+/// The exit code for one: whatever a backend lacks is a mistake to mend, but for a budget that is used up.
+fn tell(seen: &Seen, width: usize, output: &Output) -> u8 {
     output.result(&line(seen, width));
     output.machine(&event(seen));
     let mut errors: Vec<_> = [&seen.free, &seen.structured].into_iter().filter_map(Tried::error).collect();
@@ -43,7 +42,8 @@ fn tell(seen: &Seen, width: usize, output: &Output) -> bool {
             "warning: the first reply of {name} did not fit the schema: each judgement may cost two calls"
         ));
     }
-    !errors.is_empty()
+    let code = |error: &&Error| if error.kind() == Kind::Budget { exit::code(error) } else { exit::MISTAKE };
+    errors.iter().map(code).max().unwrap_or(exit::DONE)
 }
 
 /// `gpt  openai gpt-4o-2024-08-06: free ok in 0.8 s, structured ok in 1.1 s, 92 tokens in, 31 out, $0.0005 (judges)`

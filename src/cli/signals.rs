@@ -6,12 +6,16 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::Output;
+use super::summary::count;
 use crate::base::cancel::Stop;
 use crate::base::{Error, Kind, Result};
 use crate::work::World;
 
 /// How long requests on the wire may take once the run drains.
 const DRAIN: Duration = Duration::from_secs(60);
+
+/// How long it takes until what waits has heard of the end.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// How long scripts have to write down what they have, once requests are given up.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -51,13 +55,18 @@ struct Listener {
 impl Listener {
     async fn run(mut self) {
         self.next().await;
+        self.stop.drain_because(interrupted());
+        // What only waited has ended a moment later.
+        tokio::time::sleep(MOMENT).await;
         let calls = self.stop.calls();
         self.output.remark(&match calls {
             _ if self.drain.is_zero() => "interrupted".to_string(),
             0 => "interrupted: saving".to_string(),
-            n => format!("interrupted: waiting for {n} calls, then saving (again: leave at once)"),
+            n => {
+                let calls = count(n, "call");
+                format!("interrupted: waiting for {calls} on the wire, then saving (again: leave at once)")
+            }
         });
-        self.stop.drain_because(interrupted());
         let _ = tokio::time::timeout(self.drain, self.next()).await;
         self.stop.abort.cancel();
         tokio::time::sleep(LEAVE).await;

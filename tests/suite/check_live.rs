@@ -231,6 +231,6 @@ fn what_is_asked_counts_against_the_budget() {
     let config = project.read("config/fthost.yaml");
     project.write("config/fthost.yaml", &format!("{config}budget: {{calls: 3}}\n"));
     live(&project).exits(0);
-    live(&project).exits(2).prints("structured failed").says("budget.calls is used up");
+    live(&project).exits(3).prints("structured failed").says("budget.calls is used up");
     assert_eq!(server.requests().len(), 3);
 }

@@ -187,7 +187,7 @@ pub fn dollars(amount: f64) -> String {
     let fine = format!("{amount:.6}");
     let short = fine.trim_end_matches('0');
     let decimals = short.rsplit('.').next().map_or(0, str::len);
-    format!("${amount:.*}", decimals.clamp(2, if amount >= 1.0 { 4 } else { 6 }))
+    format!("${amount:.*}", decimals.clamp(2, if amount >= 0.01 { 4 } else { 6 }))
 }
 
 #[cfg(test)]
