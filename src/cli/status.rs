@@ -67,7 +67,9 @@ fn show(jobs: &[Job], spent: &BTreeMap<String, Sums>, caps: &[Cap], output: &Out
     let width = spent.keys().map(String::len).max().unwrap_or(0);
     spent.iter().for_each(|(name, sums)| output.result(&format!("  {name:width$}  {}", sums_text(sums))));
     if spent.len() > 1 {
-        output.result(&format!("  {:width$}  {}", "all", sums_text(&sum(spent))));
+        let mut all = Sums::default();
+        spent.values().for_each(|sums| all.join(sums));
+        output.result(&format!("  {:width$}  {}", "all", sums_text(&all)));
     }
     caps.iter().for_each(|cap| output.result(&format!("  {}", cap.line())));
 }
@@ -85,17 +87,6 @@ impl Job {
         }
         parts.join(", ")
     }
-}
-
-/// Of all backends.
-fn sum(spent: &BTreeMap<String, Sums>) -> Sums {
-    spent.values().fold(Sums::default(), |all, sums| Sums {
-        calls: all.calls + sums.calls,
-        unknown: all.unknown + sums.unknown,
-        input_tokens: all.input_tokens + sums.input_tokens,
-        output_tokens: all.output_tokens + sums.output_tokens,
-        usd: all.usd + sums.usd,
-    })
 }
 
 fn sums_text(sums: &Sums) -> String {

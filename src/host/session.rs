@@ -69,10 +69,15 @@ impl Session {
     /// The identities of the backends that a script names in plain words, also inside of items. One that
     /// cannot be opened is told when the script gets it.
     fn named_backends(&self, path: &str) -> Vec<String> {
-        let units = self.engine.library().reachable(path);
-        let names = named_in_calls(&units, &["get_backend", "get_backends"]);
+        let names = self.backend_names(&[path]);
         let open = |name: &String| backends::get(&self.world, name, None, Params::default()).ok();
         names.iter().filter_map(open).flatten().map(|backend| backend.identity()).collect()
+    }
+
+    /// The backends and roles that loaded scripts ask for in plain words.
+    pub fn backend_names(&self, paths: &[&str]) -> Vec<String> {
+        let units: Vec<_> = paths.iter().flat_map(|path| self.engine.library().reachable(path)).collect();
+        named_in_calls(&units, &["get_backend", "get_backends"])
     }
 
     /// Loads an expression or a few statements for `eval`.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::failure::{Again, Failure};
-use super::limits::{Limits, Named, Permit, Rest};
+use super::limits::{Limits, Named, Permit, Rest, WORTH_TELLING};
 use super::provider::{Attempt, Provider};
 use super::purse::{Bill, Payment, Purse, Reservation, Unlimited};
 use super::retry::{Attempts, Pause, Retry};
@@ -24,9 +24,6 @@ use crate::base::{Error, Kind, Result};
 
 /// So many requests without a reply, one after the other, and a call that gives up: the backend is dead.
 const DEAD_AFTER: usize = 25;
-
-/// A call's own pause that is shorter is nothing to tell of.
-const TOLD: Duration = Duration::from_secs(1);
 
 /// What makes two backends the same: of these, the version of a record is made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,11 +100,6 @@ impl Backend {
         });
         let (concurrency, configured) = (self.limits.concurrency(), self.limits.configured());
         Stats { waiting, concurrency, configured, ..self.counters.stats() }
-    }
-
-    /// What its tokens cost, where the configuration says so.
-    pub fn price(&self) -> Option<Price> {
-        self.price
     }
 
     /// What so many tokens cost, where the configuration gives a price.
@@ -222,7 +214,7 @@ impl Backend {
             (Err(_), Again::After(wait)) => (wait.min(self.retry.max_wait), Named::ByServer),
             (Err(_), _) => (Duration::ZERO, Named::ByNobody),
             (Ok(Pause::Own(wait)), _) => {
-                if *wait >= TOLD {
+                if *wait >= WORTH_TELLING {
                     self.tell(*wait, &error);
                 }
                 return next;

@@ -141,8 +141,8 @@ impl Attempts {
     /// A pause that nobody named. Rate limits concern everybody.
     fn back_off(&mut self, error: Error) -> Result<Pause, Error> {
         let Some(pause) = self.pauses.next() else {
-            let tried = if self.made == 1 { String::new() } else { format!("after {} attempts", self.made) };
-            return Err(if tried.is_empty() { error } else { error.context(tried) });
+            let made = self.made;
+            return Err(if made == 1 { error } else { error.context(format!("after {made} attempts")) });
         };
         self.used = self.used.saturating_add(pause);
         match error.kind() {

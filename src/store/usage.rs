@@ -61,11 +61,22 @@ pub struct Sums {
 impl Sums {
     /// Adds a charge.
     pub fn add(&mut self, charge: &Charge) {
-        self.calls += 1;
-        self.unknown += u64::from(charge.unknown);
-        self.input_tokens += charge.input_tokens;
-        self.output_tokens += charge.output_tokens;
-        self.usd += charge.usd.unwrap_or(0.0);
+        self.join(&Sums {
+            calls: 1,
+            unknown: u64::from(charge.unknown),
+            input_tokens: charge.input_tokens,
+            output_tokens: charge.output_tokens,
+            usd: charge.usd.unwrap_or(0.0),
+        });
+    }
+
+    /// Adds other sums.
+    pub fn join(&mut self, other: &Sums) {
+        self.calls += other.calls;
+        self.unknown += other.unknown;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.usd += other.usd;
     }
 }
 

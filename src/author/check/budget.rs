@@ -1,6 +1,7 @@
 //! What a cap in dollars needs to know of the backends that scripts use: found before the first call.
 
 use super::Finding;
+use super::files::configuration;
 use crate::base::Error;
 use crate::base::config::Choice;
 use crate::base::config::kinds::{Answers, kind_of};
@@ -8,14 +9,11 @@ use crate::base::yaml::Document;
 use crate::host::Session;
 use crate::work::World;
 
-const CONFIG: &str = "config/fthost.yaml";
-
 /// The backends that these scripts name and that have no price, or no limit to their replies.
 pub fn check(session: &Session, entries: &[&str]) -> Vec<Finding> {
     let world = &session.world;
-    let text = world.project.read_text(CONFIG).unwrap_or_default();
-    let Ok(document) = Document::parse(CONFIG, &text) else { return Vec::new() };
-    let names = super::backends_named(session, entries);
+    let Some(document) = configuration(world) else { return Vec::new() };
+    let names = session.backend_names(entries);
     let choices = names.iter().filter_map(|name| world.config.choices(name).ok()).flatten();
     choices.filter_map(|choice| fault(world, &document, &choice)).collect()
 }

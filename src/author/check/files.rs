@@ -25,11 +25,16 @@ pub fn check(project: &Project) -> Vec<Finding> {
     findings
 }
 
+/// The configuration, to say where something stands in it; one that cannot be read is told elsewhere.
+pub(super) fn configuration(world: &World) -> Option<Document> {
+    let text = world.project.read_text(CONFIG).ok()?;
+    Document::parse(CONFIG, &text).ok()
+}
+
 /// What the backends of the roles lack outside of the configuration: a script, a program, a key.
 pub fn of_roles(session: &Session) -> Vec<Finding> {
     let world = &session.world;
-    let text = world.project.read_text(CONFIG).unwrap_or_default();
-    let Ok(document) = Document::parse(CONFIG, &text) else { return Vec::new() };
+    let Some(document) = configuration(world) else { return Vec::new() };
     let in_roles = |name: &str| {
         let mut choices = world.config.roles.values().flat_map(|role| &role.choices);
         choices.any(|choice| choice.backend == name)
@@ -41,8 +46,7 @@ pub fn of_roles(session: &Session) -> Vec<Finding> {
 /// Why backends of these names (their own, or roles') cannot be asked: a run would stop at them, when it has
 /// paid for others. Nothing is sent.
 pub fn of_names(world: &World, names: &[String]) -> Vec<Finding> {
-    let text = world.project.read_text(CONFIG).unwrap_or_default();
-    let Ok(document) = Document::parse(CONFIG, &text) else { return Vec::new() };
+    let Some(document) = configuration(world) else { return Vec::new() };
     let choices = names.iter().filter_map(|name| world.config.choices(name).ok()).flatten();
     let named: BTreeSet<String> = choices.map(|choice| choice.backend).collect();
     let known = named.iter().filter_map(|name| world.config.backends.get_key_value(name));

@@ -12,7 +12,6 @@ pub use calls::settings_read;
 
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
-use crate::script::calls::named_in_calls;
 use crate::script::library::Unit;
 
 /// How bad a finding is.
@@ -56,15 +55,9 @@ pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> 
     findings.extend(budget::check(session, &loaded));
     // What cannot be read cannot be opened, either.
     if findings.is_empty() {
-        findings.extend(files::of_names(&session.world, &backends_named(session, &loaded)));
+        findings.extend(files::of_names(&session.world, &session.backend_names(&loaded)));
     }
     once_each(findings)
-}
-
-/// The backends and roles that these scripts ask for by name.
-fn backends_named(session: &Session, entries: &[&str]) -> Vec<String> {
-    let units: Vec<_> = entries.iter().flat_map(|entry| session.engine.library().reachable(entry)).collect();
-    named_in_calls(&units, &["get_backend", "get_backends"])
 }
 
 /// The mistakes in entry scripts (loaded or still to load) and in all that they import, each script once.

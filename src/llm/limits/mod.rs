@@ -33,7 +33,7 @@ const ROOM: f64 = 1.25;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A wait that is shorter is nothing to tell of.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
+pub(super) const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// The limits of one backend.
 pub struct Limits {
