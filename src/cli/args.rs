@@ -82,6 +82,9 @@ pub struct Run {
     /// Redo records: stale (something they depend on changed), all, or ID,ID,...
     #[arg(long, value_name = "stale|all|ID,...")]
     pub redo: Option<String>,
+    /// Ask the models anew, also what they have answered before
+    #[arg(long)]
+    pub fresh: bool,
     /// Items at a time; wins over the scripts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: Option<u32>,

@@ -11,7 +11,7 @@ use crate::host::Session;
 
 /// Checks the named scripts, or the whole project.
 pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
-    let mut world = match project::open(common, output) {
+    let mut world = match project::open(common, "check --live", output) {
         Ok(world) => world,
         // A configuration that cannot be read is a finding like others: all its faults are named.
         Err(error) => return unreadable(common, output, error),

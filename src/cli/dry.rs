@@ -12,17 +12,18 @@ use crate::base::events::{Event, Events};
 use crate::base::{Error, Kind, Result};
 use crate::llm::stub::Length;
 use crate::store::Project;
-use crate::store::usage::ReplyLengths;
+use crate::store::ledger::ReadOnly;
 use crate::work::World;
 use crate::work::budget::{Budget, Cap};
 use crate::work::dry::{Assumed, DryRun, Estimate, Expected, Step};
 
 /// Makes a world one of a dry run. Its files are gone when the directory is dropped.
 pub fn prepare(world: &mut World, output: &Output) -> Result<TempDir> {
-    let lengths = ReplyLengths::of(world.project.clone())?;
+    let lengths = world.ledger.reply_lengths()?;
     let scratch = tempfile::Builder::new().prefix("fthost-dry-run-").tempdir();
     let scratch = scratch.map_err(|e| Error::io(Kind::Disk, "make", "a temporary directory", &e))?;
     world.project = Arc::new(Project::open(world.project.root())?.with_scratch(scratch.path())?);
+    world.ledger = Arc::new(ReadOnly::of(world.ledger.clone()));
     world.events = Arc::new(Aside(output.clone()));
     world.dry = Some(DryRun::new(lengths));
     Ok(scratch)

@@ -19,23 +19,23 @@ pub const CONFIG: &str = "config/fthost.yaml";
 /// Where keys may stand besides the environment.
 const DOT_ENV: &str = ".env";
 
-/// The project of a command.
-pub fn open(common: &Common, output: &Output) -> Result<World> {
+/// The project of a command, which the ledger will know by these words.
+pub fn open(common: &Common, command: &str, output: &Output) -> Result<World> {
     let root = root(common)?;
     let project = Project::open(&root)?;
     let text = project.read_text(CONFIG)?;
-    world(project, Config::parse(CONFIG, &text)?, output)
+    world(project, Config::parse(CONFIG, &text)?, command, output)
 }
 
 /// The project, or without one the working directory with the shipped configuration.
-pub fn open_or_bare(common: &Common, output: &Output) -> Result<World> {
+pub fn open_or_bare(common: &Common, command: &str, output: &Output) -> Result<World> {
     match root(common) {
-        Ok(_) => open(common, output),
+        Ok(_) => open(common, command, output),
         Err(error) if common.project.is_some() => Err(error),
         Err(_) => {
             let text =
                 embedded::PROJECT.iter().find(|(path, _)| *path == CONFIG).map_or("", |(_, text)| text);
-            world(Project::open(&here()?)?, Config::parse(CONFIG, text)?, output)
+            world(Project::open(&here()?)?, Config::parse(CONFIG, text)?, command, output)
         }
     }
 }
@@ -58,9 +58,9 @@ fn here() -> Result<PathBuf> {
     std::env::current_dir().map_err(|e| Error::io(Kind::Usage, "use", "the working directory", &e))
 }
 
-fn world(project: Project, config: Config, output: &Output) -> Result<World> {
+fn world(project: Project, config: Config, command: &str, output: &Output) -> Result<World> {
     let secrets = secrets(&project)?;
-    Ok(World::new(project, config, Arc::new(output.clone()), secrets))
+    Ok(World::new(project, config, Arc::new(output.clone()), secrets, command))
 }
 
 /// Keys: the environment's, then those of `.env`.

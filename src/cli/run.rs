@@ -37,7 +37,7 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
         }
     };
     let code = run_all(&session, &units, output);
-    session.world.release_checkpoints();
+    session.world.close();
     let world = &session.world;
     if let Some(dry) = &world.dry {
         // What a script that broke off would have asked for is not known.
@@ -80,12 +80,13 @@ fn prepare(common: &Common, args: &Run, output: &Output) -> Result<Ready, u8> {
 }
 
 fn open(common: &Common, args: &Run, output: &Output) -> Result<(Session, Option<TempDir>)> {
-    let mut world = project::open(common, output)?;
+    let mut world = project::open(common, &format!("run {}", args.scripts.join(" ")), output)?;
     let scratch = args.dry_run.then(|| dry::prepare(&mut world, output)).transpose()?;
     world.options = options(args);
     world.settings = Settings::parse(&args.setting)?;
     world.locks = true;
     world.cap(Caps { usd: args.max_usd, calls: args.max_calls });
+    world.ledger.check()?;
     let session = Session::new(world);
     signals::listen(&session.world, output, scratch.as_ref().map(|dir| dir.path().to_path_buf()))?;
     let world = session.world.clone();
@@ -99,6 +100,7 @@ fn options(args: &Run) -> RunOptions {
         redo: args.redo.as_deref().map_or(Redo::Nothing, Redo::parse),
         concurrency: args.concurrency.map(|n| n as usize),
         fail_fast: args.fail_fast,
+        fresh: args.fresh,
     }
 }
 

@@ -9,16 +9,16 @@ use super::output::Output;
 use super::summary::{count, thousands};
 use super::{exit, project};
 use crate::base::Result;
-use crate::store::usage::{self, Sums};
+use crate::store::ledger::Sums;
 use crate::store::{Checkpoint, FailedFile, Mode};
 use crate::work::World;
 use crate::work::budget::{Cap, dollars};
 
 /// Prints it. Takes no locks and changes nothing: a run may go on meanwhile.
 pub fn run(common: &Common, _args: &Status, output: &Output) -> Result<u8> {
-    let world = project::open(common, output)?;
+    let world = project::open(common, "status", output)?;
     let jobs = jobs(&world)?;
-    let spent = usage::by_backend(world.project.clone())?;
+    let spent = world.ledger.spent_by_others(0)?.0;
     let caps = world.budget.caps()?;
     output.machine(&event(&jobs, &spent, &caps));
     show(&jobs, &spent, &caps, output);
@@ -67,8 +67,7 @@ fn show(jobs: &[Job], spent: &BTreeMap<String, Sums>, caps: &[Cap], output: &Out
     let width = spent.keys().map(String::len).max().unwrap_or(0);
     spent.iter().for_each(|(name, sums)| output.result(&format!("  {name:width$}  {}", sums_text(sums))));
     if spent.len() > 1 {
-        let mut all = Sums::default();
-        spent.values().for_each(|sums| all.join(sums));
+        let all = Sums::of(spent.values());
         output.result(&format!("  {:width$}  {}", "all", sums_text(&all)));
     }
     caps.iter().for_each(|cap| output.result(&format!("  {}", cap.line())));

@@ -56,9 +56,8 @@ struct Caller {
 impl Caller {
     fn respond(&self, request: &Request, role: &str, asked_in: &Scope) -> Result<Reply> {
         let map = self.request_map(request, role);
-        // What it asks a provider for belongs to no item; but it has no more time, and in a dry run counts as often.
-        let Scope { weight, deadline, no_calls, .. } = *asked_in;
-        let ctx = self.ctx.with_scope(Scope { weight, deadline, no_calls, ..Scope::default() });
+        // What it asks a provider for belongs to its caller's item.
+        let ctx = self.ctx.with_scope(asked_in.clone());
         let value = match &request.schema {
             Some(schema) if self.structured => {
                 let schema = values::from_json(schema.value());

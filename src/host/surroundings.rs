@@ -57,12 +57,15 @@ mod functions {
 
     /// The time now, in UTC: `2026-01-31T12:00:00Z`.
     ///
+    /// In an item of `process` it is kept: a conversation that is resumed hears what it heard before.
+    ///
     /// ```rhai
     /// now_utc().len   // -> 20
     /// ```
     #[rhai_fn(return_raw)]
     pub fn now_utc(context: NativeCallContext) -> ScriptResult<String> {
-        Ok((Ctx::of(&context)?.world.clock)())
+        let ctx = Ctx::of(&context)?;
+        Ok(ctx.world.now(&ctx.scope)?)
     }
 
     /// An array of arrays as one array; elements that are no arrays stay as they are.

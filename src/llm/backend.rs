@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::failure::{Again, Failure};
 use super::limits::{Limits, Named, Permit, Rest, WORTH_TELLING};
 use super::provider::{Attempt, Provider};
-use super::purse::{Bill, Payment, Purse, Reservation, Unlimited};
+use super::purse::{Bill, Charge, Payment, Purse, Reservation, Unlimited};
 use super::retry::{Attempts, Pause, Retry};
 use super::stats::{Counters, Stats, Waiting};
 use super::transport::Http;
@@ -34,6 +34,17 @@ pub struct Identity {
     pub model: String,
     /// Scheme, host and port of the server; empty where there is none.
     pub origin: String,
+}
+
+/// A reply, and what it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The reply, whatever its outcome.
+    pub reply: Reply,
+    /// What it cost.
+    pub charge: Charge,
+    /// From sending the last request to the end of its reply.
+    pub took: Duration,
 }
 
 /// What all backends of a run share.
@@ -109,7 +120,7 @@ impl Backend {
 
     /// Asks, again if need be, and returns the reply whatever its outcome. A run that drains sends
     /// nothing more and ends waits; a request on the wire goes on until the run aborts.
-    pub async fn call(&self, request: &Request, stop: &Stop) -> Result<Reply> {
+    pub async fn call(&self, request: &Request, stop: &Stop) -> Result<Answered> {
         self.check(request)?;
         let mut attempts = self.retry.attempts(self.each);
         let before = self.counters.stats().calls;
@@ -118,7 +129,9 @@ impl Backend {
             let attempt = attempts.begin();
             let (result, took) = self.attempt(request, &mut permit, stop).await?;
             let failure = match result {
-                Ok(reply) => return Ok(Reply { attempts: attempt, ..reply }),
+                Ok((reply, charge)) => {
+                    return Ok(Answered { reply: Reply { attempts: attempt, ..reply }, charge, took });
+                }
                 Err(failure) => failure,
             };
             let in_a_row = self.counters.failed();
@@ -151,11 +164,11 @@ impl Backend {
         request: &Request,
         permit: &mut Permit<'_>,
         stop: &Stop,
-    ) -> Result<(Result<Reply, Failure>, Duration)> {
+    ) -> Result<(Result<(Reply, Charge), Failure>, Duration)> {
         let reserved = self.reserve(request, stop).await?;
         // The last thing that is waited for: what is known of the limits holds at the moment of sending.
         if let Err(stopped) = self.limits.turn(permit, || self.counters.guess(request), stop).await {
-            reserved.settle(Bill::Nothing);
+            reserved.failed(Bill::Nothing);
             return Err(stopped);
         }
         let sent = Instant::now();
@@ -166,15 +179,22 @@ impl Backend {
             attempt = self.provider.send(request) => attempt,
         };
         drop(on_the_wire);
+        let took = sent.elapsed();
         let bill = self.bill(&result);
         self.counters.billed(&bill);
-        reserved.settle(bill);
         self.limits.learn(permit, &rates);
-        if let Ok(reply) = &result {
-            self.limits.succeeded(permit, reply.usage.total());
-            self.counters.replied(request, reply);
-        }
-        Ok((result, sent.elapsed()))
+        let result = match result {
+            Ok(reply) => {
+                self.limits.succeeded(permit, reply.usage.total());
+                self.counters.replied(request, &reply);
+                Ok((reply, reserved.replied(bill)))
+            }
+            Err(failure) => {
+                reserved.failed(bill);
+                Err(failure)
+            }
+        };
+        Ok((result, took))
     }
 
     /// Waits until the purse allows it; a run that drains ends the wait.

@@ -31,7 +31,7 @@ pub mod transport;
 mod unique;
 pub mod wire;
 
-pub use backend::{Backend, Identity, Shared};
+pub use backend::{Answered, Backend, Identity, Shared};
 pub use outcome::{Outcome, Reply, Usage};
 pub use request::{Message, Params, Request};
 pub use schema::Schema;

@@ -26,8 +26,33 @@ pub struct Payment<'a> {
 
 /// A reserved sum. One that is dropped counts as spent in full: nobody knows what it cost.
 pub trait Reservation: Send {
-    /// Ends it with what the request really cost.
-    fn settle(self: Box<Self>, bill: Bill);
+    /// A reply came: what it cost. Whoever asked writes it down with the reply.
+    fn replied(self: Box<Self>, bill: Bill) -> Charge;
+
+    /// None came. What it cost all the same is written down at once.
+    fn failed(self: Box<Self>, bill: Bill);
+}
+
+/// What a request cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Charge {
+    /// Its tokens.
+    pub usage: Usage,
+    /// Dollars; none where there is no price.
+    pub usd: Option<f64>,
+    /// Whether nobody knows: the dollars are then those of the worst case.
+    pub unknown: bool,
+}
+
+impl Charge {
+    /// That of a bill, when the worst case comes to so much; none when there is nothing to pay.
+    pub fn of(bill: Bill, worst: Option<f64>) -> Option<Charge> {
+        match bill {
+            Bill::Nothing => None,
+            Bill::Unknown => Some(Charge { usd: worst, unknown: true, ..Charge::default() }),
+            Bill::Served { usage, usd } => Some(Charge { usage, usd, unknown: false }),
+        }
+    }
 }
 
 /// What the provider charges for one request.
@@ -56,5 +81,9 @@ impl Purse for Unlimited {
 }
 
 impl Reservation for Unlimited {
-    fn settle(self: Box<Self>, _: Bill) {}
+    fn replied(self: Box<Self>, bill: Bill) -> Charge {
+        Charge::of(bill, None).unwrap_or_default()
+    }
+
+    fn failed(self: Box<Self>, _: Bill) {}
 }

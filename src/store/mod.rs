@@ -1,18 +1,18 @@
 //! Files that must not be lost, and files that scripts may touch: the project's root as a handle that
-//! nothing leaves, whole-or-nothing writes, durable appends, locks, checkpoints. The ledger will live here.
+//! nothing leaves, whole-or-nothing writes, durable appends, locks, checkpoints, and the ledger of paid replies.
 
 pub mod append;
 pub mod atomic;
 pub mod checkpoint;
 pub mod failed;
 pub mod ids;
+pub mod ledger;
 pub mod lines;
 pub mod lock;
 pub mod mend;
 pub mod paths;
 pub mod project;
 mod scratch;
-pub mod usage;
 
 pub use checkpoint::{Checkpoint, Entry, Mode, Opened};
 pub use failed::{FailedFile, FailedItem};

@@ -1,9 +1,10 @@
 //! THE path of a call: every question to a model goes through here, whoever asks and whoever answers.
 //!
-//! `stop? -> [ledger: replay] -> send -> [ledger: record] -> outcome -> validate -> repair`
+//! `stop? -> replay? -> reserve, send, settle -> validate -> keep -> outcome -> repair`
 //!
-//! The ledger is not built yet; its two places are marked.
+//! A reply that was kept for this place of the item is given again. A new one is on disk before the script sees it.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, mpsc::Receiver};
 use std::time::Instant;
@@ -12,13 +13,15 @@ use serde_json::Value;
 
 use super::backends::{Backend, Line};
 use super::dry::Asked;
+use super::replay::{self, Found, Replay};
 use super::{Scope, World, scope::out_of_time};
 use crate::base::{Error, Kind, Result};
-use crate::llm::{self, Message, Outcome, Reply, Request, Schema};
+use crate::llm::{self, Answered, Message, Outcome, Reply, Request, Schema};
+use crate::store::ledger::{Done, Entry, Ledger, Place};
 
 /// A reply in free text; any outcome but `ok` is an error that carries the raw text.
 pub fn complete(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Result<Reply> {
-    usable(backend, send(world, scope, backend, request)?)
+    usable(backend, send(world, scope, backend, request, None)?.reply)
 }
 
 /// A reply that fits the schema: validated here, whatever the server promised, with one repair round.
@@ -30,14 +33,11 @@ pub fn complete_structured(
     schema: &Arc<Schema>,
 ) -> Result<Value> {
     request.schema = Some(schema.clone());
-    let reply = usable(backend, send(world, scope, backend, request.clone())?)?;
-    let Err((_, why)) = schema.parse_and_validate(&reply.content) else {
-        return parsed(backend, schema, &reply);
-    };
+    let Answer { reply, row, .. } = send(world, scope, backend, request.clone(), None)?;
+    let Some(why) = misfit(schema, &reply) else { return value(backend, schema, reply) };
     request.messages.push(Message::assistant(reply.content));
     request.messages.push(Message::user(repair_prompt(&why)));
-    let reply = usable(backend, send(world, scope, backend, request)?)?;
-    parsed(backend, schema, &reply)
+    value(backend, schema, send(world, scope, backend, request, row)?.reply)
 }
 
 fn repair_prompt(why: &str) -> String {
@@ -46,11 +46,32 @@ fn repair_prompt(why: &str) -> String {
     )
 }
 
-fn parsed(backend: &Backend, schema: &Schema, reply: &Reply) -> Result<Value> {
-    schema.parse_and_validate(&reply.content).map_err(|(outcome, why)| {
+/// Why a reply does not fit the schema, where it is to.
+fn misfit(schema: &Schema, reply: &Reply) -> Option<String> {
+    match reply.outcome {
+        Outcome::InvalidJson | Outcome::SchemaMismatch => {
+            schema.parse_and_validate(&reply.content).err().map(|(_, why)| why)
+        }
+        _ => None,
+    }
+}
+
+fn value(backend: &Backend, schema: &Schema, reply: Reply) -> Result<Value> {
+    if let Some(why) = misfit(schema, &reply) {
         let message = format!("{} did not answer by the schema: {why}", backend.name);
-        unusable(outcome, message, reply)
-    })
+        return Err(unusable(reply.outcome, message, &reply));
+    }
+    let reply = usable(backend, reply)?;
+    schema.parse_and_validate(&reply.content).map_err(|(outcome, why)| unusable(outcome, why, &reply))
+}
+
+/// The outcome of a reply that was to fit a schema and does not.
+fn held_to_schema(request: &Request, reply: Reply) -> Reply {
+    let misfit = |schema: &Arc<Schema>| schema.parse_and_validate(&reply.content).err();
+    match request.schema.as_ref().filter(|_| reply.outcome == Outcome::Ok).and_then(misfit) {
+        Some((outcome, _)) => Reply { outcome, ..reply },
+        None => reply,
+    }
 }
 
 fn usable(backend: &Backend, reply: Reply) -> Result<Reply> {
@@ -75,43 +96,112 @@ fn unusable(outcome: Outcome, message: String, reply: &Reply) -> Error {
     Error::new(kind, message).or_hint(hint.map(str::to_string)).raw(reply.content.clone())
 }
 
-/// One request and its reply.
-fn send(world: &World, scope: &Scope, backend: &Backend, request: Request) -> Result<Reply> {
+/// A reply.
+struct Answer {
+    reply: Reply,
+    /// Its row in the ledger; none where it is not kept.
+    row: Option<i64>,
+    /// Whether it was there before.
+    replayed: bool,
+}
+
+/// One request and its reply; `repairs` is the row of the reply that it is to repair.
+fn send(
+    world: &World,
+    scope: &Scope,
+    backend: &Backend,
+    request: Request,
+    repairs: Option<i64>,
+) -> Result<Answer> {
     world.stop.check()?;
     scope.check_calls()?;
     scope.check_deadline()?;
     let asked = world.dry.as_ref().map(|_| Asked::of(&request));
-    // The ledger's first place: a reply that was paid for, by (job, item, branch, request, n).
-    let reply = match &backend.line {
+    let answer = match &backend.line {
         Line::Local(local) => {
             let reply = (local.respond)(&request, &backend.role, scope)?;
             local.stats.count(&reply.usage);
-            reply
+            Answer { reply: held_to_schema(&request, reply), row: None, replayed: false }
         }
-        Line::Remote(remote) => wait(scope, spawn(world, remote.clone(), request)?)?,
+        Line::Remote(remote) => ask(world, scope, backend, remote, request, repairs)?,
     };
-    // The ledger's second place: the reply is on disk before the script sees it.
-    if let (Some(dry), Some(asked)) = (&world.dry, asked) {
-        dry.count(backend, scope, asked, &reply.usage);
+    if let (Some(dry), Some(asked), false) = (&world.dry, asked, answer.replayed) {
+        dry.count(backend, scope, asked, &answer.reply.usage);
     }
-    Ok(reply)
+    Ok(answer)
 }
 
-/// Sends on the runtime: the script's thread only waits for the answer, not for each read.
-fn spawn(world: &World, remote: Arc<llm::Backend>, request: Request) -> Result<Receiver<Result<Reply>>> {
+/// A provider's reply: the one that was kept for this place, or a new one.
+fn ask(
+    world: &World,
+    scope: &Scope,
+    backend: &Backend,
+    remote: &Arc<llm::Backend>,
+    request: Request,
+    repairs: Option<i64>,
+) -> Result<Answer> {
+    let mut place = None;
+    if let Some(replay) = &scope.replay {
+        let hash = replay::request_hash(backend, &remote.identity().kind, &request);
+        match replay.find(&scope.branch, hash)? {
+            Found::Reply(reply, row) => {
+                world.replayed.fetch_add(1, Ordering::Relaxed);
+                return Ok(Answer { reply: *reply, row: Some(row), replayed: true });
+            }
+            Found::Nothing(free) => place = Some((replay.clone(), free)),
+        }
+    }
+    let keeper = Keeper { ledger: world.ledger.clone(), place, repairs };
+    wait(scope, spawn(world, remote.clone(), request, keeper)?)
+}
+
+/// Who keeps a reply, and where.
+struct Keeper {
+    ledger: Arc<dyn Ledger>,
+    place: Option<(Arc<Replay>, Place)>,
+    repairs: Option<i64>,
+}
+
+impl Keeper {
+    /// Keeps it; `done` is called when it is on disk.
+    fn keep(self, backend: &str, structured: bool, answered: &Answered, done: Done) {
+        let reply = Box::new(replay::to_kept(backend, structured, self.repairs, answered));
+        match self.place {
+            Some((replay, place)) => replay.keep(place, reply, done),
+            None => self.ledger.write(Entry::Reply { place: None, reply }, done),
+        }
+    }
+}
+
+/// Sends on the runtime: the script's thread only waits for the answer, not for each read. It is told when the
+/// reply is on disk.
+fn spawn(
+    world: &World,
+    remote: Arc<llm::Backend>,
+    request: Request,
+    keeper: Keeper,
+) -> Result<Receiver<Result<Answer>>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let stop = world.stop.clone();
     let on_its_way = stop.call_begins();
     world.runtime()?.spawn(async move {
-        let reply = remote.call(&request, &stop).await;
-        // Nobody waits any more when the item ran out of time.
-        let _ = sender.send(reply);
-        drop(on_its_way);
+        // Nobody waits any more when the item ran out of time: the reply is kept all the same.
+        let answered = match remote.call(&request, &stop).await {
+            Ok(answered) => answered,
+            Err(error) => return drop(sender.send(Err(error))),
+        };
+        let reply = held_to_schema(&request, answered.reply);
+        let answered = Answered { reply: reply.clone(), ..answered };
+        let done = move |row: Result<i64>| {
+            let _ = sender.send(row.map(|row| Answer { reply, row: Some(row), replayed: false }));
+            drop(on_its_way);
+        };
+        keeper.keep(remote.name(), request.schema.is_some(), &answered, Box::new(done));
     });
     Ok(receiver)
 }
 
-fn wait(scope: &Scope, receiver: Receiver<Result<Reply>>) -> Result<Reply> {
+fn wait(scope: &Scope, receiver: Receiver<Result<Answer>>) -> Result<Answer> {
     let lost = || Err(Error::new(Kind::Internal, "a call ended without an answer"));
     let Some(deadline) = scope.deadline else {
         return receiver.recv().unwrap_or_else(|_| lost());

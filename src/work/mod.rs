@@ -8,6 +8,7 @@ pub mod dry;
 pub mod plan;
 pub mod pool;
 pub mod process;
+pub mod replay;
 pub mod scope;
 pub mod settings;
 pub mod world;

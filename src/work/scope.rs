@@ -1,17 +1,18 @@
-//! Which item and branch a call works for. The ledger will find paid replies again by it.
+//! Which item and branch a call works for. The ledger finds paid replies again by it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::replay::Replay;
 use crate::base::{Error, Kind, Result};
 
 /// Where a call belongs.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    /// The checkpoint's path, or the job's name.
-    pub job: Option<Arc<str>>,
     /// The item's id; none outside of `process`.
     pub item: Option<Arc<str>>,
+    /// What the item was answered already; none outside of `process`.
+    pub replay: Option<Arc<Replay>>,
     /// The element indexes of the enclosing `parallel_map`s, outermost first.
     pub branch: Vec<usize>,
     /// When the item has had its time.
@@ -24,8 +25,8 @@ pub struct Scope {
 
 impl Scope {
     /// The scope of one item.
-    pub fn item(job: &Arc<str>, id: &str, deadline: Option<Instant>) -> Scope {
-        Scope { job: Some(job.clone()), item: Some(id.into()), deadline, ..Scope::default() }
+    pub fn item(id: &str, deadline: Option<Instant>) -> Scope {
+        Scope { item: Some(id.into()), deadline, ..Scope::default() }
     }
 
     /// The same, inside of an outer scope: in no more time than that has left, without calls where those
@@ -80,9 +81,9 @@ mod tests {
     fn an_item_inside_of_another_gets_around_nothing() {
         let soon = Instant::now();
         let outer = Scope { deadline: Some(soon), ..Scope::default() }.without_calls("not here");
-        let inner = Scope::item(&"job".into(), "a", None).within(&outer);
+        let inner = Scope::item("a", None).within(&outer);
         assert_eq!(inner.deadline, Some(soon));
         assert_eq!(inner.check_calls().unwrap_err().message(), "not here");
-        assert!(Scope::item(&"job".into(), "a", None).within(&Scope::default()).check_calls().is_ok());
+        assert!(Scope::item("a", None).within(&Scope::default()).check_calls().is_ok());
     }
 }

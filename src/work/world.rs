@@ -1,7 +1,7 @@
 //! Everything with an effect, in one object that a test can swap: files, configuration, backends,
 //! clock, events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -12,6 +12,8 @@ use super::budget::{Budget, Caps};
 use super::dry::DryRun;
 use super::plan::Redo;
 use super::pool::{STACK_BYTES, Threads};
+use super::replay;
+use super::scope::Scope;
 use super::settings::Settings;
 use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
@@ -22,6 +24,7 @@ use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
+use crate::store::ledger::{Ledger, SqliteLedger};
 
 /// What the command line says about a run; it wins over the scripts.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,8 @@ pub struct RunOptions {
     pub concurrency: Option<usize>,
     /// Stop at the first failed item.
     pub fail_fast: bool,
+    /// Ask anew what was answered before.
+    pub fresh: bool,
 }
 
 /// Makes a script backend of its configuration: given by the layer that knows scripts.
@@ -70,6 +75,10 @@ pub struct World {
     pub threads: Threads,
     /// The backends that are open.
     pub backends: OpenBackends,
+    /// Every reply that was paid for.
+    pub ledger: Arc<dyn Ledger>,
+    /// Replies that were given again.
+    pub replayed: AtomicU64,
     /// What may be spent.
     pub budget: Budget,
     /// Slices left out because they are over their token budget.
@@ -82,15 +91,26 @@ pub struct World {
     open_adapter: OnceLock<OpenAdapter>,
     runtime: OnceLock<Runtime>,
     http: Http,
+    /// Jobs without a checkpoint that were begun, by name.
+    jobs: Mutex<HashMap<String, u32>>,
     /// Checkpoints of this run: held, so that they stay locked until it ends.
     checkpoints: Mutex<BTreeMap<String, Arc<Checkpoint>>>,
 }
 
 impl World {
-    /// The world of a project, with defaults that a command changes.
-    pub fn new(project: Project, config: Config, events: Arc<dyn Events>, secrets: Secrets) -> World {
+    /// The world of a project, with defaults that a command changes. `command` is what the ledger says of it.
+    pub fn new(
+        project: Project,
+        config: Config,
+        events: Arc<dyn Events>,
+        secrets: Secrets,
+        command: &str,
+    ) -> World {
         let (project, stop) = (Arc::new(project), Stop::default());
-        let budget = Budget::new(project.clone(), stop.clone(), Caps::default(), config.budget.into());
+        let disk = stop.clone();
+        let on_failure = Arc::new(move |error| disk.drain_because(error));
+        let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::of(project.clone(), command, on_failure));
+        let budget = Budget::new(ledger.clone(), Caps::default(), config.budget.into());
         World {
             project,
             config,
@@ -102,6 +122,8 @@ impl World {
             secrets,
             threads: Threads::for_this_machine(),
             backends: OpenBackends::default(),
+            ledger,
+            replayed: AtomicU64::new(0),
             budget,
             over_budget: AtomicU64::new(0),
             locks: false,
@@ -110,6 +132,7 @@ impl World {
             open_adapter: OnceLock::new(),
             runtime: OnceLock::new(),
             http: Http::new(),
+            jobs: Default::default(),
             checkpoints: Default::default(),
         }
     }
@@ -162,7 +185,7 @@ impl World {
 
     /// Sets the caps of this command, beside those of the configuration.
     pub fn cap(&mut self, caps: Caps) {
-        self.budget = Budget::new(self.project.clone(), self.stop.clone(), caps, self.config.budget.into());
+        self.budget = Budget::new(self.ledger.clone(), caps, self.config.budget.into());
     }
 
     /// What the backends share.
@@ -189,10 +212,33 @@ impl World {
         Ok(opened.checkpoint)
     }
 
-    /// Gives the run's checkpoints back. The world itself lives as long as the process: the openers of
-    /// script backends hold it.
-    pub fn release_checkpoints(&self) {
+    /// Gives the run's checkpoints back, and closes the ledger. The world itself lives as long as the process:
+    /// the openers of script backends hold it.
+    pub fn close(&self) {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.ledger.close();
+    }
+
+    /// By which name the ledger knows a job that is begun here. Two of one name without a checkpoint are two
+    /// jobs, and the same two in the next run.
+    pub fn job_key(&self, scope: &Scope, name: &str, has_checkpoint: bool) -> String {
+        match &scope.replay {
+            _ if has_checkpoint => name.into(),
+            Some(replay) => replay.job_inside(&scope.branch, name),
+            None => {
+                let branch = replay::branch_name(&scope.branch);
+                let name = if branch.is_empty() { name.into() } else { format!("{name} [{branch}]") };
+                replay::numbered(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner), name)
+            }
+        }
+    }
+
+    /// The present moment; in an item the one that it was told before.
+    pub fn now(&self, scope: &Scope) -> Result<String> {
+        match &scope.replay {
+            Some(replay) => replay.time(&scope.branch, &self.clock),
+            None => Ok((self.clock)()),
+        }
     }
 
     /// Passes a result on; a failed write to disk stops the run, so that nothing more is paid for.

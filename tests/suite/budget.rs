@@ -30,7 +30,7 @@ fn bill(server: &ModelServer) -> f64 {
 }
 
 fn usage(project: &TestProject) -> Vec<serde_json::Value> {
-    project.lines(".fthost/usage.jsonl")
+    project.ledger("SELECT * FROM replies")
 }
 
 /// What is written down, in dollars.
@@ -111,7 +111,7 @@ fn declined_requests_cost_nothing_and_broken_ones_their_worst_case() {
     server.set_faults(Faults { seed: 3, rate: 0.3, kinds, retry_after, ..Faults::default() });
     let project = project(&server, PRICED);
     let ran = project.main("--limit 40 --max-usd 0.5").exits(0);
-    let unknown = usage(&project).iter().filter(|charge| charge["unknown"] == true).count() as u64;
+    let unknown = usage(&project).iter().filter(|charge| charge["unknown"] == 1).count() as u64;
     let totals = server.totals();
     assert!(totals.partial > 5 && unknown == totals.partial, "{unknown} {totals:?}");
     assert_eq!(usage(&project).len() as u64, 120 + unknown);
@@ -143,5 +143,5 @@ fn a_judge_s_repair_round_is_a_call_too() {
     let project = TestProject::of_config(script, &live_config("openai-chat", &server.url(), PRICED));
     project.main("--max-calls 1").exits(3);
     assert_eq!(server.totals().calls, 1);
-    assert_eq!(usage(&project)[0]["structured"], true);
+    assert_eq!(usage(&project)[0]["structured"], 1);
 }

@@ -27,7 +27,7 @@ fn project(files: &[(&str, &str)]) -> (TempDir, Session) {
     let text = project.read_text("config/fthost.yaml").unwrap();
     let config = Config::parse("config/fthost.yaml", &text);
     let config = config.unwrap_or_else(|_| Config::parse("config/fthost.yaml", "backends: {}").unwrap());
-    let world = World::new(project, config, Arc::new(Silent), Box::new(|_| None));
+    let world = World::new(project, config, Arc::new(Silent), Box::new(|_| None), "test");
     (dir, Session::new(world))
 }
 

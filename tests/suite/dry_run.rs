@@ -12,7 +12,10 @@ use crate::support::{PIPELINE, Ran, Running, TestProject, live_config, until};
 
 /// The files of a project, and whether it has any data.
 fn state(project: &TestProject) -> (Vec<(String, Vec<u8>)>, bool) {
-    (project.files(""), project.exists("data"))
+    let mut files = project.files("");
+    // Whoever reads a database that is in use notes that in here.
+    files.retain(|(path, _)| !path.ends_with(".sqlite-shm"));
+    (files, project.exists("data"))
 }
 
 /// A dry run that leaves no trace; its `estimate` event.
@@ -129,7 +132,7 @@ fn other_reply_lengths_cost_what_was_foretold() {
     for (key, tokens) in [("usd_if_replies_half", 40), ("usd_if_replies_double", 160)] {
         server.set_rule(move |request| Answer::Text(speech(tokens, request.body.to_string().len())));
         let before = cost(&server);
-        project.run(&format!("{words} --redo all")).exits(0);
+        project.run(&format!("{words} --redo all --fresh")).exits(0);
         assert_close(key, usd(key), cost(&server) - before, 0.1);
     }
 }
@@ -200,8 +203,9 @@ fn only_what_a_run_would_do_counts() {
     assert_foretold(&server, &project, &format!("{generate} --limit 6"), 3 * 6);
     expect("", 2 * 6 + 5);
     expect("", 0);
-    expect("--redo all", 8 * 7);
-    expect("--redo persona_0003,persona_0005", 2 * 7);
+    expect("--redo all", 0);
+    expect("--redo all --fresh", 8 * 7);
+    expect("--redo persona_0003,persona_0005 --fresh", 2 * 7);
     project.edit("config/prompts/user_sim.md", "You write", "Now you write");
     expect("", 0);
     expect("--redo stale --limit 7", 7 * 7);
@@ -221,8 +225,9 @@ fn what_is_done_and_stale_is_told() {
     ran.prints("data/raw/generation_checkpoint.jsonl  3 of 3 items tried, 5 stale and kept\n")
         .prints("data/assessments/checkpoint.jsonl     3 of 3 items tried, 5 already done\n");
     let ran = project.run(&format!("{words} --redo stale")).exits(0);
-    ran.prints("data/raw/generation_checkpoint.jsonl  3 of 8 items tried\n")
-        .prints("data/assessments/checkpoint.jsonl     3 of 8 items tried\n");
+    // All five that have got replies before, and the three that have not.
+    ran.prints("data/raw/generation_checkpoint.jsonl  8 of 8 items tried\n")
+        .prints("data/assessments/checkpoint.jsonl     8 of 8 items tried\n");
 }
 
 #[test]

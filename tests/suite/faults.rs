@@ -147,7 +147,7 @@ fn in_work(remote: fthost::llm::Backend) -> Backend {
 fn world(project: &TestProject, events: Arc<Watched>) -> World {
     project.write("config/fthost.yaml", "backends: {}\n");
     let project = Project::open(project.root()).unwrap();
-    World::new(project, Config::parse("c", "backends: {}\n").unwrap(), events, Box::new(|_| None))
+    World::new(project, Config::parse("c", "backends: {}\n").unwrap(), events, Box::new(|_| None), "test")
 }
 
 /// Asks once; every second call is structured.

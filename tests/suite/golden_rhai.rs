@@ -28,7 +28,7 @@ fn through(vectors: &[Value], of: &str) -> Vec<Value> {
     files.write("data/vectors.json", &json!(vectors).to_string());
     let project = Project::open(files.root()).unwrap();
     let config = Config::parse("config/fthost.yaml", &files.read("config/fthost.yaml")).unwrap();
-    let session = Session::new(World::new(project, config, Arc::new(Silent), Box::new(|_| None)));
+    let session = Session::new(World::new(project, config, Arc::new(Silent), Box::new(|_| None), "test"));
     let script = format!("{of}\nread_json(\"data/vectors.json\").map(|v| of(v))");
     let unit = session.load_expression(&script).unwrap();
     let results = session.eval(&unit).unwrap_or_else(|e| panic!("{e} at {:?}", e.place()));

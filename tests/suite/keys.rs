@@ -169,7 +169,7 @@ fn ask(base_url: &str, path: Option<&str>, shared: &Shared) -> fthost::base::Res
             Backend::open_adapter("b", &config, key, functions, shared)
         }
     };
-    block_on(backend?.call(&Request::of("hello"), &Stop::default()))
+    block_on(backend?.call(&Request::of("hello"), &Stop::default())).map(|answered| answered.reply)
 }
 
 #[test]

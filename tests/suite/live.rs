@@ -113,7 +113,7 @@ fn a_key_may_stand_in_dot_env() {
     project.write(".env", "# keys\nCANARY_KEY=from-the-file\n");
     project.run("run scripts/generate.rhai -s personas=1 -s turns=1").exits(0);
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer from-the-file"));
-    run_with_key(&project, "run scripts/generate.rhai -s personas=1 -s turns=1 --redo all").exits(0);
+    run_with_key(&project, "run scripts/generate.rhai -s personas=1 -s turns=1 --redo all --fresh").exits(0);
     assert_eq!(server.requests()[2].header("authorization"), Some(format!("Bearer {KEY}").as_str()));
 }
 
@@ -189,7 +189,7 @@ fn a_judge_that_answers_nonsense_is_asked_once_more() {
     project.run("run scripts/assess.rhai").exits(0);
     assert_eq!(server.requests().len(), before + 2);
     server.set_rule(|_| Answer::Text("{\"C1\": {}}".into()));
-    project.run("run scripts/assess.rhai --redo all").exits(1);
+    project.run("run scripts/assess.rhai --redo all --fresh").exits(1);
     let failed = &project.lines("data/assessments/checkpoint.failed.jsonl")[0];
     assert_eq!((&failed["kind"], &failed["raw"]), (&"schema_mismatch".into(), &"{\"C1\": {}}".into()));
 }

@@ -38,7 +38,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn ask(backend: &Backend, request: &Request) -> Result<Reply, Error> {
-    block_on(backend.call(request, &Stop::default()))
+    block_on(backend.call(request, &Stop::default())).map(|answered| answered.reply)
 }
 
 /// One call with these answers scripted, on Chat Completions; also how many requests it took.
@@ -362,7 +362,7 @@ fn drained(backend: &Backend, abort: bool) -> (Result<Reply, Error>, Duration) {
         };
         let request = Request::of("hello");
         let (reply, ()) = tokio::join!(backend.call(&request, &stop), drain);
-        (reply, begun.elapsed())
+        (reply.map(|answered| answered.reply), begun.elapsed())
     })
 }
 

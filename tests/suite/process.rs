@@ -459,12 +459,16 @@ fn planning_ends_when_the_run_is_to_stop() {
     let project = TestProject::of("");
     let config = Config::parse("c", &project.read("config/fthost.yaml")).unwrap();
     let opened = Project::open(project.root()).unwrap();
-    let items =
-        Stopping(World::new(opened, config, Arc::new(Silent), Box::new(|_| None)), AtomicUsize::new(0));
+    let items = Stopping(
+        World::new(opened, config, Arc::new(Silent), Box::new(|_| None), "test"),
+        AtomicUsize::new(0),
+    );
     let job = Job {
         nested: false,
         checkpoint: None,
         name: "job".into(),
+        key: "job".into(),
+        script: "main".into(),
         concurrency: 1,
         items: &items,
         backends: String::new(),

@@ -26,7 +26,7 @@ fn project() -> (TempDir, Session) {
     let project = Project::open(dir.path()).unwrap();
     let config =
         Config::parse("config/fthost.yaml", &project.read_text("config/fthost.yaml").unwrap()).unwrap();
-    let mut world = World::new(project, config, Arc::new(Silent), Box::new(|_| None));
+    let mut world = World::new(project, config, Arc::new(Silent), Box::new(|_| None), "test");
     world.locks = true;
     (dir, Session::new(world))
 }

@@ -110,6 +110,21 @@ impl TestProject {
         ids
     }
 
+    /// What a query of the ledger gives: an object a row.
+    pub fn ledger(&self, query: &str) -> Vec<Value> {
+        let ledger = rusqlite::Connection::open(self.path(".fthost/ledger.sqlite")).unwrap();
+        let mut query = ledger.prepare(query).unwrap();
+        let names: Vec<String> = query.column_names().map(str::to_string).collect();
+        let mut rows = query.query([]).unwrap();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            let value =
+                |(place, name): (usize, &String)| (name.clone(), sql_value(row.get_ref(place).unwrap()));
+            found.push(names.iter().enumerate().map(value).collect());
+        }
+        found
+    }
+
     /// All files below a directory with their contents, by path, in order.
     pub fn files(&self, dir: &str) -> Vec<(String, Vec<u8>)> {
         let mut found = Vec::new();
@@ -143,6 +158,17 @@ impl TestProject {
     /// Starts the binary, and goes on.
     pub fn start(&self, words: &str) -> Running {
         Running::start(self.command(&words.split_whitespace().collect::<Vec<_>>()))
+    }
+}
+
+fn sql_value(value: rusqlite::types::ValueRef) -> Value {
+    use rusqlite::types::ValueRef;
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+        ValueRef::Blob(bytes) => fthost::base::hash::hex(bytes).into(),
     }
 }
 

@@ -45,7 +45,7 @@ fn ask(server: &ModelServer, kind: &str, more: &str, request: &Request) -> fthos
     let (runtime, shared) = &*RUN;
     let backend = Backend::open("b", &config, key, shared).unwrap();
     let backend = backend.with_pauses(quick, quick);
-    runtime.block_on(backend.call(request, &Stop::default()))
+    runtime.block_on(backend.call(request, &Stop::default())).map(|answered| answered.reply)
 }
 
 fn verdict() -> Request {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::base::{Error, Kind, config};
-use crate::store::usage::Sums;
+use crate::store::ledger::Sums;
 
 /// Sums of dollars that differ by less are the same: they are added up in many orders.
 const DUST: f64 = 1e-9;

@@ -3,8 +3,8 @@
 use super::Budget;
 use super::caps::Cost;
 use crate::llm::Request;
-use crate::llm::purse::{Bill, Payment, Reservation};
-use crate::store::usage::Charge;
+use crate::llm::purse::{Bill, Charge, Payment, Reservation};
+use crate::store::ledger::{Entry, KeptReply, LOST};
 
 /// Tokens that a provider adds to a prompt, at the most: around all of it, and around each message.
 const AROUND: (usize, usize) = (64, 16);
@@ -57,41 +57,59 @@ impl Held {
         }
     }
 
-    /// What is to be written down, if it may have cost anything.
-    pub fn charge(&self, bill: Bill) -> Option<Charge> {
-        let charge = |usd| Charge {
-            time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            backend: self.backend.clone(),
-            structured: self.structured,
-            usd,
-            ..Charge::default()
-        };
-        match bill {
-            Bill::Nothing => None,
-            Bill::Unknown => Some(Charge { unknown: true, ..charge(self.worst.usd) }),
-            Bill::Served { usage, usd } => {
-                let (input_tokens, output_tokens) = (usage.input_tokens, usage.output_tokens);
-                Some(Charge { input_tokens, output_tokens, ..charge(usd) })
-            }
-        }
+    /// The backend that was asked.
+    pub fn backend(&self) -> &str {
+        &self.backend
     }
 
-    fn end(&mut self, bill: Bill) {
-        if !std::mem::replace(&mut self.settled, true) {
-            self.budget.clone().0.settle(self, bill);
+    /// What is written down of a request that brought no reply.
+    pub fn lost(&self, charge: Charge) -> Entry {
+        let Charge { usage, usd, unknown } = charge;
+        let reply = Box::new(KeptReply {
+            backend: self.backend.clone(),
+            structured: self.structured,
+            outcome: LOST.into(),
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cached_tokens: usage.cached_tokens,
+            reasoning_tokens: usage.reasoning_tokens,
+            usd,
+            unknown,
+            ..KeptReply::default()
+        });
+        Entry::Reply { place: None, reply }
+    }
+
+    /// Ends it, once.
+    fn end(&mut self, bill: Bill) -> Option<Charge> {
+        if std::mem::replace(&mut self.settled, true) {
+            return None;
+        }
+        let charge = Charge::of(bill, self.worst.usd);
+        self.budget.0.settle(self, charge);
+        charge
+    }
+
+    fn end_without_reply(&mut self, bill: Bill) {
+        if let Some(charge) = self.end(bill) {
+            self.budget.0.write_lost(self.lost(charge));
         }
     }
 }
 
 impl Reservation for Held {
-    fn settle(mut self: Box<Self>, bill: Bill) {
-        self.end(bill);
+    fn replied(mut self: Box<Self>, bill: Bill) -> Charge {
+        self.end(bill).unwrap_or_default()
+    }
+
+    fn failed(mut self: Box<Self>, bill: Bill) {
+        self.end_without_reply(bill);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.end(Bill::Unknown);
+        self.end_without_reply(Bill::Unknown);
     }
 }
 

@@ -11,12 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::base::Result;
-use crate::base::cancel::Stop;
 use crate::base::config::Price;
 use crate::llm::provider::Boxed;
-use crate::llm::purse::{Bill, Payment, Purse, Reservation};
-use crate::store::Project;
-use crate::store::usage::{Sums, UsageFile, UsageReader};
+use crate::llm::purse::{Charge, Payment, Purse, Reservation};
+use crate::store::ledger::{Entry, Ledger, Sums, nobody_waits};
 
 pub use caps::{Cap, Caps, dollars};
 use caps::{Cost, Of};
@@ -29,37 +27,30 @@ pub struct Budget(Arc<Inner>);
 struct Inner {
     command: Caps,
     project: Caps,
-    file: UsageFile,
-    stop: Stop,
+    ledger: Arc<dyn Ledger>,
     state: Mutex<State>,
     /// Told whenever a reservation ends.
     freed: Notify,
 }
 
+#[derive(Default)]
 struct State {
     /// Requests under way, at their worst.
     reserved: Cost,
     /// What this command has spent.
     command: Sums,
-    /// What all commands have spent, as far as the file was read.
-    project: Sums,
-    reader: UsageReader,
+    /// What other commands have spent, as far as the ledger was read, and how far that is.
+    others: Sums,
+    read_to: i64,
     /// Of each backend.
     density: BTreeMap<String, Density>,
 }
 
 impl Budget {
     /// The purse of one command: its own caps, and the project's.
-    pub fn new(files: Arc<Project>, stop: Stop, command: Caps, project: Caps) -> Budget {
-        let state = State {
-            reserved: Cost::default(),
-            command: Sums::default(),
-            project: Sums::default(),
-            reader: UsageReader::of(files.clone()),
-            density: BTreeMap::new(),
-        };
-        let (state, freed) = (Mutex::new(state), Notify::new());
-        Budget(Arc::new(Inner { command, project, file: UsageFile::of(files), stop, state, freed }))
+    pub fn new(ledger: Arc<dyn Ledger>, command: Caps, project: Caps) -> Budget {
+        let (state, freed) = Default::default();
+        Budget(Arc::new(Inner { command, project, ledger, state, freed }))
     }
 
     /// An error for a backend whose calls cannot be held to a cap in dollars.
@@ -113,7 +104,7 @@ impl Inner {
 
     /// Reserves the worst case, if it fits; none when requests under way may still give back enough.
     fn try_reserve(&self, payment: &Payment) -> Result<Option<Cost>> {
-        self.file.ready()?;
+        self.ledger.ready()?;
         let mut state = self.lock();
         self.read_others(&mut state)?;
         let worst = state.worst_case(payment);
@@ -130,33 +121,34 @@ impl Inner {
 
     /// The project's caps count what other commands spend, too.
     fn read_others(&self, state: &mut State) -> Result<()> {
-        let State { project, reader, .. } = state;
-        if self.project.is_empty() { Ok(()) } else { reader.read(|charge| project.add(charge)) }
+        if !self.project.is_empty() {
+            let (spent, read_to) = self.ledger.spent_by_others(state.read_to)?;
+            state.others.join(&Sums::of(spent.values()));
+            state.read_to = read_to;
+        }
+        Ok(())
     }
 
     fn caps(&self, state: &State) -> impl Iterator<Item = Cap> + use<> {
-        self.command.each(Of::Command, state.command).chain(self.project.each(Of::Project, state.project))
+        let project = Sums::of([&state.others, &state.command]);
+        self.command.each(Of::Command, state.command).chain(self.project.each(Of::Project, project))
     }
 
-    /// Ends a reservation; a request that may have cost something is written down. What cannot be written
-    /// stops the run, so that nothing more is paid for.
-    fn settle(&self, held: &Held, bill: Bill) {
+    /// Ends a reservation.
+    fn settle(&self, held: &Held, charge: Option<Charge>) {
         let mut state = self.lock();
         state.reserved.take_off(&held.worst);
-        let written = match held.charge(bill) {
-            None => Ok(()),
-            Some(charge) => {
-                let density = state.density.entry(charge.backend.clone()).or_default();
-                density.learn(held.size, charge.input_tokens);
-                state.command.add(&charge);
-                self.file.append(&charge)
-            }
-        };
-        drop(state);
-        if let Err(error) = written {
-            self.stop.drain_because(error);
+        if let Some(charge) = charge {
+            let density = state.density.entry(held.backend().to_string()).or_default();
+            density.learn(held.size, charge.usage.input_tokens);
+            state.command.join(&sums(&charge));
         }
+        drop(state);
         self.freed.notify_waiters();
+    }
+
+    fn write_lost(&self, entry: Entry) {
+        self.ledger.write(entry, nobody_waits());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -172,6 +164,16 @@ impl State {
         let prompt = density.most_tokens(held::size(request));
         let reply = request.params.max_tokens;
         Cost { usd: price.zip(reply).map(|(price, reply)| price.of(prompt, reply.into())), calls: 1 }
+    }
+}
+
+fn sums(charge: &Charge) -> Sums {
+    Sums {
+        calls: 1,
+        unknown: u64::from(charge.unknown),
+        input_tokens: charge.usage.input_tokens,
+        output_tokens: charge.usage.output_tokens,
+        usd: charge.usd.unwrap_or(0.0),
     }
 }
 

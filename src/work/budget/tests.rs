@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::base::Kind;
+use crate::llm::purse::Bill;
 use crate::llm::{Request, Usage};
-use crate::store::usage::by_backend;
+use crate::store::Project;
+use crate::store::ledger::SqliteLedger;
 
 const PRICE: Price = Price { input: 1.0, output: 10.0 };
 
@@ -16,8 +18,19 @@ struct Till {
 fn till(command: Caps, project: Caps) -> Till {
     let dir = tempfile::TempDir::new().unwrap();
     let files = Arc::new(Project::open(dir.path()).unwrap());
-    let budget = Budget::new(files.clone(), Stop::default(), command, project);
+    let budget = Budget::new(ledger(&files), command, project);
     Till { _dir: dir, project: files, budget }
+}
+
+fn ledger(project: &Arc<Project>) -> Arc<dyn Ledger> {
+    Arc::new(SqliteLedger::of(project.clone(), "test", Arc::new(|_| {})))
+}
+
+impl Till {
+    /// What the command has spent.
+    fn spent(&self) -> Sums {
+        self.budget.0.lock().command
+    }
 }
 
 /// A request that comes to $0.0105 at the most: 500 bytes of prompt (with what is added), 1000 tokens of reply.
@@ -51,12 +64,15 @@ async fn many_at_once_never_exceed_the_cap_and_leave_little_of_it() {
                 for round in 0u64.. {
                     let Ok(held) = reserve(&budget, &request()).await else { return };
                     tokio::time::sleep(std::time::Duration::from_millis(10 + (number * 7 + round) % 5)).await;
-                    held.settle(if round % 7 == 3 { Bill::Nothing } else { served(100 + 50 * (number % 3)) });
+                    match round % 7 {
+                        3 => held.failed(Bill::Nothing),
+                        _ => drop(held.replied(served(100 + 50 * (number % 3)))),
+                    }
                 }
             });
         }
         while all.join_next().await.is_some() {}
-        let spent = by_backend(till.project).unwrap()["b"];
+        let spent = till.spent();
         match calls_cap {
             Some(cap) => assert_eq!(spent.calls, cap),
             None => assert!(spent.usd <= 0.3 + 1e-9 && spent.usd > 0.3 - 0.0105, "{spent:?}"),
@@ -68,7 +84,7 @@ async fn many_at_once_never_exceed_the_cap_and_leave_little_of_it() {
 async fn a_cap_that_is_reached_says_so() {
     let till = till(usd(0.02), Caps::default());
     let first = reserve(&till.budget, &request()).await.unwrap();
-    first.settle(served(990));
+    assert_eq!(first.replied(served(990)).usage.output_tokens, 990);
     let error = reserve(&till.budget, &request()).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Budget);
     assert_eq!(
@@ -83,7 +99,7 @@ async fn what_nobody_knows_counts_at_its_worst() {
     let till = till(usd(0.02), Caps::default());
     drop(reserve(&till.budget, &request()).await.unwrap());
     assert!(reserve(&till.budget, &request()).await.is_err());
-    let spent = by_backend(till.project.clone()).unwrap()["b"];
+    let spent = till.spent();
     assert_eq!((spent.calls, spent.unknown, dollars(spent.usd).as_str()), (1, 1, "$0.0105"));
     assert!(till.budget.caps().unwrap()[0].line().ends_with("; unknown bills, taken at their worst case: 1"));
 }
@@ -91,10 +107,12 @@ async fn what_nobody_knows_counts_at_its_worst() {
 #[tokio::test]
 async fn the_project_s_cap_counts_other_commands() {
     let till = till(Caps::default(), Caps { usd: None, calls: Some(3) });
-    let other = Budget::new(till.project.clone(), Stop::default(), Caps::default(), Caps::default());
+    let others = ledger(&till.project);
+    let other = Budget::new(others.clone(), Caps::default(), Caps::default());
     for budget in [&other, &till.budget, &other] {
-        reserve(budget, &request()).await.unwrap().settle(served(10));
+        reserve(budget, &request()).await.unwrap().failed(served(10));
     }
+    others.close();
     let error = reserve(&till.budget, &request()).await.err().unwrap();
     assert_eq!(error.message(), "budget.calls is used up: 3 calls made");
     assert!(error.get_hint().unwrap().contains("raise budget.calls in config/fthost.yaml"));

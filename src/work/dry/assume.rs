@@ -1,7 +1,7 @@
 //! How long a backend's replies are taken to be.
 
 use crate::llm::stub::Length;
-use crate::store::usage::ReplyLengths;
+use crate::store::ledger::ReplyLengths;
 
 /// Tokens of a free reply when nothing is known: some sentences.
 const FREE: u64 = 80;

@@ -13,12 +13,14 @@ pub use assume::{Assumed, assumed_reply};
 pub use sample::Sample;
 
 use super::backends::{Backend, Line};
-use super::plan::Plan;
+use super::plan::{self, Plan};
+use super::process::Job;
 use super::{Scope, World};
+use crate::base::Result;
 use crate::llm::stub::{self, Stub};
 use crate::llm::{Request, Usage};
 use crate::pipeline::tokens::{self, Encoding};
-use crate::store::usage::ReplyLengths;
+use crate::store::ledger::ReplyLengths;
 
 /// What a dry run knows so far.
 pub struct DryRun {
@@ -145,9 +147,9 @@ impl DryRun {
     }
 
     /// Chooses which of a job's items are tried. The others are left out of the plan.
-    pub fn sample(&self, job: &str, plan: &mut Plan) -> Sample {
+    fn sample(&self, job: &str, begun: &HashSet<u64>, plan: &mut Plan) -> Sample {
         let mut state = self.state();
-        let (sample, step) = sample::choose(job, plan, &state.weights, &state.left_out);
+        let (sample, step) = sample::choose(job, plan, begun, &state.weights, &state.left_out);
         for id in sample.left_out(plan) {
             state.weights.remove(&id);
             state.left_out.insert(id);
@@ -220,6 +222,9 @@ impl Spent {
 }
 
 /// The sample of a job in a dry run; items of items are all tried.
-pub(super) fn sample(world: &World, job: &str, nested: bool, plan: &mut Plan) -> Option<Sample> {
-    world.dry.as_ref().filter(|_| !nested).map(|dry| dry.sample(job, plan))
+pub(super) fn sample<T>(world: &World, job: &Job<T>, plan: &mut Plan) -> Result<Option<Sample>> {
+    let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) else { return Ok(None) };
+    let known = world.ledger.jobs()?.into_iter().filter(|known| known.plan.name == job.key);
+    let begun = known.flat_map(|known| known.items).map(|item| plan::id_hash(&item.item)).collect();
+    Ok(Some(dry.sample(&job.name, &begun, plan)))
 }

@@ -8,6 +8,9 @@ use crate::work::plan::{Fate, Plan, id_hash};
 /// Items that are tried, of those that stand for equally many.
 const TRIED: usize = 3;
 
+/// The same of those that have got replies before: each may stop at another place.
+const TRIED_BEGUN: usize = 16;
+
 /// The items that are tried.
 #[derive(Debug, Default)]
 pub struct Sample {
@@ -28,10 +31,12 @@ impl Sample {
 }
 
 /// Chooses, and takes what is not chosen out of the plan. An item for which another stands is left out also
-/// when an older version of it is there: the one that stands for it has its weight.
+/// when an older version of it is there: the one that stands for it has its weight. `begun`: the hashes of the
+/// ids that the ledger knows.
 pub(super) fn choose(
     job: &str,
     plan: &mut Plan,
+    begun: &HashSet<u64>,
     weights: &HashMap<u64, f64>,
     left_out: &HashSet<u64>,
 ) -> (Sample, Step) {
@@ -44,7 +49,7 @@ pub(super) fn choose(
     };
     let (mut to_do, mut done, mut stale) = (0.0, 0.0, 0.0);
     // By weight: what is new and what an earlier step would make differ in more than their number.
-    let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u64, bool), Vec<usize>> = BTreeMap::new();
     let mut rest = Vec::new();
     for (place, (id, fate)) in plan.ids().enumerate() {
         let weight = weigh(id);
@@ -58,7 +63,7 @@ pub(super) fn choose(
             Fate::Stale => stale += weight,
         }
         if fate == Fate::ToDo {
-            groups.entry(weight.to_bits()).or_default().push(place);
+            groups.entry((weight.to_bits(), begun.contains(&id))).or_default().push(place);
         }
     }
     rest.into_iter().for_each(|place| plan.fates[place] = Fate::LeftOut);
@@ -69,11 +74,11 @@ pub(super) fn choose(
 }
 
 /// The chosen of each group; all others that are to do are left out.
-fn take(plan: &mut Plan, groups: &BTreeMap<u64, Vec<usize>>) -> Sample {
+fn take(plan: &mut Plan, groups: &BTreeMap<(u64, bool), Vec<usize>>) -> Sample {
     let mut sample = Sample::default();
     let mut chosen = HashSet::new();
-    for (bits, places) in groups {
-        let some = spread(places.len(), TRIED);
+    for ((bits, begun), places) in groups {
+        let some = spread(places.len(), if *begun { TRIED_BEGUN } else { TRIED });
         let weight = f64::from_bits(*bits) * places.len() as f64 / some.len() as f64;
         for place in some.into_iter().map(|i| places[i]) {
             sample.weights.extend(plan.id_at(place).map(|id| (id, weight)));

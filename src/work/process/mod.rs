@@ -14,6 +14,7 @@ use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::store::checkpoint::{Checkpoint, Claim, Entry, Mode};
 use crate::store::failed::FailedFile;
+use crate::store::ledger::{self, JobPlan, nobody_waits};
 use shift::{Shift, Tally};
 
 /// An item as `process` sees it: what it is for the worker stays the worker's business.
@@ -53,8 +54,12 @@ pub type VersionOf<'a, T> = &'a (dyn Fn(&T) -> Result<Value> + Sync);
 pub struct Job<'a, T> {
     /// The checkpoint's path; without one nothing is kept.
     pub checkpoint: Option<String>,
-    /// Its name in messages and in the ledger.
+    /// Its name in messages.
     pub name: String,
+    /// By which name the ledger knows it: [`World::job_key`].
+    pub key: String,
+    /// The script that runs it.
+    pub script: String,
     /// Whether an item of another job runs it: then it is no step of the run that progress shows.
     pub nested: bool,
     /// Items at a time.
@@ -76,10 +81,11 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let started = Instant::now();
     let files = Files::open(world, job.checkpoint.as_deref())?;
     let (mut plan, versions) = plan(world, &job, &files)?;
-    let sample = dry::sample(world, &job.name, job.nested, &mut plan);
+    let sample = dry::sample(world, &job, &mut plan)?;
     files.forget_left_out(&plan);
     let to_do = plan.count(Fate::ToDo);
     if job.is_told(world) {
+        job.note(world, plan.fates.len(), to_do);
         world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     }
     let shift = Shift::new(world, &job, &files, sample);
@@ -101,6 +107,13 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
 }
 
 impl<T> Job<'_, T> {
+    /// Tells the ledger that it begins.
+    fn note(&self, world: &World, total: usize, to_do: usize) {
+        let (name, script) = (self.key.clone(), self.script.clone());
+        let plan = JobPlan { name, checkpoint: self.checkpoint.clone(), script, total, to_do };
+        world.ledger.write(ledger::Entry::Job(plan), nobody_waits());
+    }
+
     /// Whether its course is told: that of a dry run is none of the real thing.
     fn is_told(&self, world: &World) -> bool {
         !self.nested && world.dry.is_none()

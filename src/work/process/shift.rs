@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::super::dry::Sample;
+use super::super::replay::Replay;
 use super::super::{Scope, World, plan};
 use super::{BadItem, Files, Item, Job, changed};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::store::failed::FailedItem;
+use crate::store::ledger::Ending;
 
 /// So many first items failing alike at one place stop the run: the next thousand would, too.
 const ALIKE: usize = 5;
@@ -22,7 +24,8 @@ const ALIKE: usize = 5;
 pub(super) struct Shift<'a, T> {
     world: &'a World,
     job: &'a Job<'a, T>,
-    name: Arc<str>,
+    /// By which name the ledger knows the job.
+    key: Arc<str>,
     files: &'a Files,
     /// The items that a dry run tries.
     sample: Option<Sample>,
@@ -58,7 +61,7 @@ impl<'a, T: Send> Shift<'a, T> {
         Shift {
             world,
             job,
-            name: job.name.as_str().into(),
+            key: job.key.as_str().into(),
             files,
             sample,
             tally,
@@ -87,20 +90,31 @@ impl<'a, T: Send> Shift<'a, T> {
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
-        let scope = Scope { weight, ..Scope::item(&self.name, &item.id, deadline) };
+        let replay =
+            Arc::new(Replay::new(self.world.ledger.clone(), &self.key, &item.id, self.world.options.fresh));
+        let scope = Scope { weight, replay: Some(replay.clone()), ..Scope::item(&item.id, deadline) };
         match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
             Ok(value) => match labelled(value, &item.id, version) {
-                Ok(record) => self.keep(&item.id, record),
+                Ok(record) => self.keep(&item.id, record, &replay),
                 Err(error) => self.give_up(error),
             },
             Err(error) if error.kind().stops_the_run() => self.world.stop.drain_because(error),
-            Err(error) => self.fail(&item.id, error),
+            Err(error) => match replay.end(Ending::Failed) {
+                Ok(()) => self.fail(&item.id, error),
+                Err(disk) => self.world.stop.drain_because(disk),
+            },
         }
     }
 
-    fn keep(&self, id: &str, record: Map<String, Value>) {
+    fn keep(&self, id: &str, record: Map<String, Value>, replay: &Replay) {
         let complete = record.get("complete") != Some(&Value::Bool(false));
-        let kept = self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.append(&record));
+        let append =
+            || self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.append(&record));
+        // What is of no use is marked before the record stands, and an item is complete only after it.
+        let kept = match complete {
+            true => append().and_then(|()| replay.end(Ending::Complete)),
+            false => replay.end(Ending::Incomplete).and_then(|()| append()),
+        };
         if let Err(error) = kept {
             return self.world.stop.drain_because(error);
         }
@@ -162,14 +176,12 @@ impl<'a, T: Send> Shift<'a, T> {
     pub fn tell_of_lost(&self) {
         let lost = self.begun.load(Ordering::Relaxed).saturating_sub(self.tally().ended());
         let stopped = self.world.stop.check().err();
-        let Some(why) = stopped.filter(|_| lost > 0 && self.job.is_told(self.world)) else { return };
+        let Some(_) = stopped.filter(|_| lost > 0 && self.job.is_told(self.world)) else { return };
         let items = match lost {
-            1 => "1 item that was begun starts".to_string(),
-            _ => format!("{lost} items that were begun start"),
+            1 => "1 item stopped in its middle and goes on".to_string(),
+            _ => format!("{lost} items stopped in their middle and go on"),
         };
-        let budget = why.kind() == Kind::Budget;
-        let less = if budget { "; a smaller --concurrency loses fewer" } else { "" };
-        self.world.emit(Event::Info(format!("{}: {items} anew next time{less}", self.name)));
+        self.world.emit(Event::Info(format!("{}: {items} there next time", self.job.name)));
     }
 
     /// After the last item: the failed file holds what still fails.

@@ -1,0 +1,152 @@
+//! What is read of the ledger.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{ItemKey, ItemState, JobPlan, JobState, KeptReply, Past, Place, ReplyLengths, RequestHash, Sums};
+
+/// Replies whose lengths count: prompts and models change, and with them the lengths.
+const LATEST: u32 = 1000;
+
+/// The columns of a reply, from the fifth on.
+const KEPT: &str = "r.repairs, r.backend, r.model, r.structured, r.outcome, r.content, r.reasoning, \
+                    r.finish_reason, r.input_tokens, r.output_tokens, r.cached_tokens, r.reasoning_tokens, r.usd, \
+                    r.unknown, r.latency_ms, r.attempts";
+
+/// What may be replayed of an item: what was not forgotten, and after a failure only what is of use.
+pub(super) fn past(connection: &Connection, key: &ItemKey) -> rusqlite::Result<Past> {
+    let sql = "SELECT i.id, i.ended_after, i.forgotten_up_to FROM items i JOIN jobs j ON j.id = i.job \
+               WHERE j.name = ?1 AND i.item = ?2";
+    let found = connection.prepare_cached(sql)?.query_row([&key.job, &key.item], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    });
+    let Some((item, ended, forgotten)) = found.optional()? else { return Ok(Past::default()) };
+    let sql = format!(
+        "SELECT r.id, r.branch, r.request, r.n, {KEPT} FROM replies r \
+         WHERE r.item = ?1 AND r.id > ?2 AND r.outcome <> 'lost' AND (r.outcome = 'ok' OR r.id > ?3 OR EXISTS \
+         (SELECT 1 FROM replies o WHERE o.item = ?1 AND o.repairs = r.id AND o.outcome = 'ok')) ORDER BY r.id"
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let replies = query
+        .query_map(params![item, forgotten, ended], |row| Ok((row.get(0)?, place(row)?, kept(row, 4)?)))?;
+    let replies = replies.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut query = connection.prepare_cached("SELECT branch, n, time FROM times WHERE item = ?1")?;
+    let times = query.query_map([item], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(Past { replies, times: times.collect::<rusqlite::Result<_>>()? })
+}
+
+fn place(row: &Row) -> rusqlite::Result<Place> {
+    let request: RequestHash = row.get(2)?;
+    Ok(Place { branch: row.get(1)?, request, n: row.get(3)? })
+}
+
+fn kept(row: &Row, first: usize) -> rusqlite::Result<KeptReply> {
+    Ok(KeptReply {
+        repairs: row.get(first)?,
+        backend: row.get(first + 1)?,
+        model: row.get(first + 2)?,
+        structured: row.get(first + 3)?,
+        outcome: row.get(first + 4)?,
+        content: row.get(first + 5)?,
+        reasoning: row.get(first + 6)?,
+        finish_reason: row.get(first + 7)?,
+        input_tokens: row.get(first + 8)?,
+        output_tokens: row.get(first + 9)?,
+        cached_tokens: row.get(first + 10)?,
+        reasoning_tokens: row.get(first + 11)?,
+        usd: row.get(first + 12)?,
+        unknown: row.get(first + 13)?,
+        latency_ms: row.get(first + 14)?,
+        attempts: row.get(first + 15)?,
+    })
+}
+
+/// Sums of a group of replies, from this column on.
+const SUMS: &str = "count(*), sum(r.unknown), sum(r.input_tokens), sum(r.output_tokens), total(r.usd)";
+
+fn sums(row: &Row, first: usize) -> rusqlite::Result<Sums> {
+    Ok(Sums {
+        calls: row.get(first)?,
+        unknown: row.get(first + 1)?,
+        input_tokens: row.get(first + 2)?,
+        output_tokens: row.get(first + 3)?,
+        usd: row.get(first + 4)?,
+    })
+}
+
+/// What all runs but this one have spent after a row, and the last row there is.
+pub(super) fn spent(
+    connection: &Connection,
+    but: Option<i64>,
+    since: i64,
+) -> rusqlite::Result<(BTreeMap<String, Sums>, i64)> {
+    let newest = connection.prepare_cached("SELECT max(id) FROM replies")?.query_row([], |row| row.get(0));
+    let last = newest.map(|newest: Option<i64>| newest.unwrap_or(0).max(since))?;
+    let sql = format!(
+        "SELECT r.backend, {SUMS} FROM replies r WHERE r.id > ?1 AND r.id <= ?2 AND r.run IS NOT ?3 \
+         GROUP BY r.backend"
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let rows = query.query_map(params![since, last, but], |row| Ok((row.get(0)?, sums(row, 1)?)))?;
+    Ok((rows.collect::<rusqlite::Result<_>>()?, last))
+}
+
+/// How long the latest replies were.
+pub(super) fn reply_lengths(connection: &Connection) -> rusqlite::Result<ReplyLengths> {
+    let sql = "SELECT backend, structured, count(*), sum(output_tokens) FROM \
+               (SELECT backend, structured, output_tokens, \
+                row_number() OVER (PARTITION BY backend, structured ORDER BY id DESC) AS place \
+                FROM replies WHERE output_tokens > 0) \
+               WHERE place <= ?1 GROUP BY backend, structured";
+    let mut lengths = ReplyLengths::default();
+    let mut query = connection.prepare(sql)?;
+    let mut rows = query.query([LATEST])?;
+    while let Some(row) = rows.next()? {
+        lengths.note(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    }
+    Ok(lengths)
+}
+
+/// Every job with its items.
+pub(super) fn jobs(connection: &Connection) -> rusqlite::Result<Vec<JobState>> {
+    let mut query = connection
+        .prepare("SELECT id, name, checkpoint, script, total, to_do, begun FROM jobs ORDER BY id")?;
+    let mut rows = query.query([])?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let count = |place: usize| row.get::<_, Option<u32>>(place).map(|count| count.unwrap_or(0) as usize);
+        let script: Option<String> = row.get(3)?;
+        let plan = JobPlan {
+            name: row.get(1)?,
+            checkpoint: row.get(2)?,
+            script: script.unwrap_or_default(),
+            total: count(4)?,
+            to_do: count(5)?,
+        };
+        jobs.push(JobState { plan, begun: row.get(6)?, items: items(connection, row.get(0)?)? });
+    }
+    Ok(jobs)
+}
+
+fn items(connection: &Connection, job: i64) -> rusqlite::Result<Vec<ItemState>> {
+    let sql = format!(
+        "SELECT i.id, i.item, i.state, r.backend, {SUMS} FROM items i \
+         LEFT JOIN replies r ON r.item = i.id AND r.id > i.forgotten_up_to \
+         WHERE i.job = ?1 GROUP BY i.id, r.backend ORDER BY i.id"
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let mut rows = query.query([job])?;
+    let mut found: Vec<(i64, ItemState)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        if found.last().is_none_or(|(last, _)| *last != id) {
+            let item = ItemState { item: row.get(1)?, state: row.get(2)?, spent: BTreeMap::new() };
+            found.push((id, item));
+        }
+        if let (Some(backend), Some((_, item))) = (row.get::<_, Option<String>>(3)?, found.last_mut()) {
+            item.spent.insert(backend, sums(row, 4)?);
+        }
+    }
+    Ok(found.into_iter().map(|(_, item)| item).collect())
+}

@@ -1,0 +1,230 @@
+//! What an item was answered already: each question of its script is first looked up here, and what is
+//! answered anew is kept under the place where it was asked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::Backend;
+use crate::base::hash::canonical;
+use crate::base::{Error, Kind, Result};
+use crate::llm::{Answered, Outcome, Reply, Request, Usage};
+use crate::store::ledger::{
+    Done, Ending, Entry, ItemKey, KeptReply, Ledger, OK, Place, RequestHash, nobody_waits, write_now,
+};
+
+/// The replies of one item, while it is in work.
+pub struct Replay {
+    ledger: Arc<dyn Ledger>,
+    key: ItemKey,
+    /// Whether what was kept before counts no more.
+    fresh: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Read when the first question is asked: most items of a run have nothing to read.
+    loaded: bool,
+    replies: HashMap<Place, (i64, KeptReply)>,
+    times: HashMap<(String, u32), String>,
+    /// How often each branch asked each question, or for the time.
+    asked: HashMap<(String, Option<RequestHash>), u32>,
+    /// Jobs without a checkpoint that were begun inside of the item, by name.
+    jobs: HashMap<String, u32>,
+    wrote: bool,
+    /// Whether any of its replies is of no use.
+    has_useless: bool,
+}
+
+/// A question's place, and its answer if it has one.
+pub enum Found {
+    /// An earlier reply, and its row.
+    Reply(Box<Reply>, i64),
+    /// None: it is to be asked, and kept here.
+    Nothing(Place),
+}
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Replay({:?})", self.key)
+    }
+}
+
+impl Replay {
+    /// That of an item; `fresh`: what was kept before counts no more.
+    pub fn new(ledger: Arc<dyn Ledger>, job: &Arc<str>, item: &str, fresh: bool) -> Replay {
+        let key = ItemKey { job: job.clone(), item: item.into() };
+        Replay { ledger, key, fresh, state: Mutex::default() }
+    }
+
+    /// Looks a question up.
+    pub fn find(&self, branch: &[usize], request: RequestHash) -> Result<Found> {
+        let mut state = self.loaded()?;
+        let branch = branch_name(branch);
+        let n = state.next(&branch, Some(request));
+        let place = Place { branch, request, n };
+        match state.replies.remove(&place) {
+            Some((row, kept)) => Ok(Found::Reply(Box::new(to_reply(kept)?), row)),
+            None => Ok(Found::Nothing(place)),
+        }
+    }
+
+    /// Keeps a reply.
+    pub fn keep(&self, place: Place, reply: Box<KeptReply>, done: Done) {
+        let mut state = self.lock();
+        state.has_useless |= reply.outcome != OK;
+        self.before_writing(&mut state);
+        self.ledger.write(Entry::Reply { place: Some((self.key.clone(), place)), reply }, done);
+    }
+
+    /// What the clock said here before, or says now.
+    pub fn time(&self, branch: &[usize], clock: impl Fn() -> String) -> Result<String> {
+        let mut state = self.loaded()?;
+        let branch = branch_name(branch);
+        let n = state.next(&branch, None);
+        if let Some(time) = state.times.remove(&(branch.clone(), n)) {
+            return Ok(time);
+        }
+        let time = clock();
+        self.before_writing(&mut state);
+        // No need to wait: whatever reply depends on it is kept after it.
+        let entry = Entry::Time { item: self.key.clone(), branch, n, time: time.clone() };
+        self.ledger.write(entry, nobody_waits());
+        Ok(time)
+    }
+
+    /// Notes the item's end. What is of no use then will not be replayed, for sure: it is on disk before the
+    /// item counts as failed.
+    pub fn end(&self, ending: Ending) -> Result<()> {
+        let state = self.lock();
+        if !state.loaded {
+            return Ok(());
+        }
+        let entry = Entry::End { item: self.key.clone(), ending };
+        if state.has_useless && ending != Ending::Complete {
+            return write_now(&*self.ledger, entry).map(drop);
+        }
+        self.ledger.write(entry, nobody_waits());
+        Ok(())
+    }
+
+    /// The name of a job without a checkpoint that is begun in this item: the same in every run.
+    pub fn job_inside(&self, branch: &[usize], name: &str) -> String {
+        let ItemKey { job, item } = &self.key;
+        let name = format!("{name} in {item} [{}] of {job}", branch_name(branch));
+        numbered(&mut self.lock().jobs, name)
+    }
+
+    fn loaded(&self) -> Result<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        if !state.loaded {
+            if !self.fresh {
+                let past = self.ledger.past(&self.key)?;
+                state.has_useless = past.replies.iter().any(|(_, _, reply)| reply.outcome != OK);
+                // A later reply stands for an earlier one at the same place.
+                state.replies =
+                    past.replies.into_iter().map(|(row, place, kept)| (place, (row, kept))).collect();
+                state.times = past.times.into_iter().map(|(branch, n, time)| ((branch, n), time)).collect();
+            }
+            state.loaded = true;
+        }
+        Ok(state)
+    }
+
+    /// What is not to count any more is forgotten with the first new entry, so that a run that is killed
+    /// goes on with the new ones.
+    fn before_writing(&self, state: &mut State) {
+        if !std::mem::replace(&mut state.wrote, true) && self.fresh {
+            self.ledger.write(Entry::Forget(self.key.clone()), nobody_waits());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next(&mut self, branch: &str, request: Option<RequestHash>) -> u32 {
+        let asked = self.asked.entry((branch.to_string(), request)).or_default();
+        *asked += 1;
+        *asked - 1
+    }
+}
+
+/// The second job of a name, and those after it, have a number.
+pub fn numbered(jobs: &mut HashMap<String, u32>, name: String) -> String {
+    let count = jobs.entry(name.clone()).or_default();
+    *count += 1;
+    if *count == 1 { name } else { format!("{name} #{count}") }
+}
+
+/// `2/0`: the element indexes of the enclosing `parallel_map`s.
+pub fn branch_name(branch: &[usize]) -> String {
+    branch.iter().map(usize::to_string).collect::<Vec<_>>().join("/")
+}
+
+/// What tells questions apart: whom, what, and with which parameters.
+pub fn request_hash(backend: &Backend, kind: &str, request: &Request) -> RequestHash {
+    let Request { messages, system, params, schema } = request;
+    let question = json!([
+        backend.name,
+        kind,
+        backend.model(),
+        messages,
+        system,
+        params,
+        backend.extra_body,
+        schema.as_ref().map(|schema| schema.value())
+    ]);
+    let digest = Sha256::digest(canonical(&question).as_bytes());
+    std::array::from_fn(|place| digest[place])
+}
+
+/// A reply as the ledger keeps it.
+pub fn to_kept(backend: &str, structured: bool, repairs: Option<i64>, answered: &Answered) -> KeptReply {
+    let Answered { reply, charge, took } = answered;
+    KeptReply {
+        repairs,
+        backend: backend.into(),
+        model: Some(reply.model.clone()),
+        structured,
+        outcome: reply.outcome.name().into(),
+        content: Some(reply.content.clone()),
+        reasoning: reply.reasoning.clone(),
+        finish_reason: Some(reply.finish_reason.clone()),
+        input_tokens: reply.usage.input_tokens,
+        output_tokens: reply.usage.output_tokens,
+        cached_tokens: reply.usage.cached_tokens,
+        reasoning_tokens: reply.usage.reasoning_tokens,
+        usd: charge.usd,
+        unknown: charge.unknown,
+        latency_ms: Some(took.as_millis() as u64),
+        attempts: Some(reply.attempts as u64),
+    }
+}
+
+fn to_reply(kept: KeptReply) -> Result<Reply> {
+    let outcome = serde_json::from_value::<Outcome>(kept.outcome.as_str().into()).map_err(|_| {
+        Error::new(Kind::Data, format!("the ledger holds a reply of an unknown outcome, `{}`", kept.outcome))
+            .hint("`fthost doctor` says more")
+    })?;
+    Ok(Reply {
+        outcome,
+        content: kept.content.unwrap_or_default(),
+        reasoning: kept.reasoning,
+        model: kept.model.unwrap_or_default(),
+        usage: Usage {
+            input_tokens: kept.input_tokens,
+            output_tokens: kept.output_tokens,
+            cached_tokens: kept.cached_tokens,
+            reasoning_tokens: kept.reasoning_tokens,
+        },
+        finish_reason: kept.finish_reason.unwrap_or_default(),
+        cost: kept.usd,
+        attempts: kept.attempts.unwrap_or(1) as usize,
+    })
+}
