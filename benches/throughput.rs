@@ -3,25 +3,20 @@
 //! it prints wall time over the ideal (calls x 50 ms / 64) and fails above 1.2.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod server;
+
 use std::error::Error;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use server::Server;
 
 const PERSONAS: usize = 256;
 const TURNS: usize = 12;
 const AT_A_TIME: usize = 64;
 const LATENCY: Duration = Duration::from_millis(50);
 const ALLOWED: f64 = 1.2;
-
-const ANSWER: &str = r#"{"id": "x", "object": "chat.completion", "model": "stand-in",
-  "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content":
-  "Turn the dial two steps finer, keep 18 g in the basket, and time the next shot: it should take 25 to 30 seconds. If it still runs through faster than that, tell me how old the beans are, and I will look at the dose with you."}}],
-  "usage": {"prompt_tokens": 900, "completion_tokens": 60, "total_tokens": 960}}"#;
 
 fn main() -> ExitCode {
     // `cargo test --all-targets` starts benches, too; there is nothing to measure then.
@@ -40,17 +35,13 @@ fn main() -> ExitCode {
 
 /// Runs the generation once, and says how many times the ideal it took.
 fn measure() -> Result<f64, Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let port = listener.local_addr()?.port();
-    let served = Arc::new(AtomicUsize::new(0));
-    let count = served.clone();
-    std::thread::spawn(move || serve(&listener, &count));
+    let server = Server::start(LATENCY)?;
     let project = tempfile::tempdir()?;
-    prepare(project.path(), port)?;
+    prepare(project.path(), server.port)?;
     let started = Instant::now();
     generate(project.path())?;
     let took = started.elapsed().as_secs_f64();
-    let calls = served.load(Ordering::SeqCst);
+    let calls = server.served();
     let expected = PERSONAS * TURNS * 2;
     if calls != expected {
         return Err(format!("{calls} calls were served, not {expected}").into());
@@ -98,48 +89,4 @@ fn succeed(command: &mut Command) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
-}
-
-/// One thread a connection: they only wait.
-fn serve(listener: &TcpListener, served: &Arc<AtomicUsize>) {
-    for stream in listener.incoming().flatten() {
-        let served = served.clone();
-        std::thread::spawn(move || answer_all(stream, &served));
-    }
-}
-
-/// Answers the requests of one connection until its client hangs up.
-fn answer_all(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut writer = stream.try_clone()?;
-    let mut reader = BufReader::new(stream);
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        ANSWER.len()
-    );
-    while let Some(length) = body_length(&mut reader)? {
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        std::thread::sleep(LATENCY);
-        served.fetch_add(1, Ordering::SeqCst);
-        writer.write_all(format!("{head}{ANSWER}").as_bytes())?;
-    }
-    Ok(())
-}
-
-/// Reads a request's head; none when the connection has ended.
-fn body_length(reader: &mut impl BufRead) -> std::io::Result<Option<usize>> {
-    let (mut line, mut length) = (String::new(), 0);
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        } else if line.is_empty() {
-            return Ok(Some(length));
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! What a run tells at its end: failed items, and what each backend did.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 
 use super::output::Output;
@@ -48,6 +50,11 @@ pub fn totals(world: &World, seconds: f64, output: &Output) {
     for cap in world.budget.caps().unwrap_or_default() {
         output.result(&format!("spent {}", cap.line()));
     }
+    match world.replayed.load(Ordering::Relaxed) {
+        0 => {}
+        n => output
+            .result(&format!("{} given again from the ledger, at no cost", count(n as usize, "kept reply"))),
+    }
     let calls: u64 = spent.iter().map(|(_, spent)| spent.calls).sum();
     let calls = if spent.is_empty() { "no calls".to_string() } else { count(calls as usize, "call") };
     output.result(&format!("{calls} in {seconds:.1} s"));
@@ -86,9 +93,13 @@ pub fn caps_json(world: &World) -> Value {
     world.budget.caps().unwrap_or_default().iter().map(Cap::json).collect()
 }
 
-/// `1 item`, `2 items`.
+/// `1 item`, `2 items`, `3 replies`.
 pub fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(n as u64)) }
+    match what.strip_suffix('y') {
+        _ if n == 1 => format!("1 {what}"),
+        Some(stem) => format!("{} {stem}ies", thousands(n as u64)),
+        None => format!("{} {what}s", thousands(n as u64)),
+    }
 }
 
 /// 1,234,567
@@ -109,5 +120,6 @@ mod tests {
         assert_eq!(thousands(1234567), "1,234,567");
         assert_eq!(count(1, "item"), "1 item");
         assert_eq!(count(1200, "call"), "1,200 calls");
+        assert_eq!(count(2, "reply"), "2 replies");
     }
 }

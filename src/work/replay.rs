@@ -12,7 +12,7 @@ use crate::base::hash::canonical;
 use crate::base::{Error, Kind, Result};
 use crate::llm::{Answered, Outcome, Reply, Request, Usage};
 use crate::store::ledger::{
-    Done, Ending, Entry, ItemKey, KeptReply, Ledger, OK, Place, RequestHash, nobody_waits, write_now,
+    Done, Ending, Entry, ItemKey, KeptReply, Ledger, OK, Past, Place, RequestHash, nobody_waits, write_now,
 };
 
 /// The replies of one item, while it is in work.
@@ -34,6 +34,9 @@ struct State {
     asked: HashMap<(String, Option<RequestHash>), u32>,
     /// Jobs without a checkpoint that were begun inside of the item, by name.
     jobs: HashMap<String, u32>,
+    /// Whether the ledger knows the item.
+    known: bool,
+    /// Whether this run has given the ledger anything of it.
     wrote: bool,
     /// Whether any of its replies is of no use.
     has_useless: bool,
@@ -100,7 +103,7 @@ impl Replay {
     /// item counts as failed.
     pub fn end(&self, ending: Ending) -> Result<()> {
         let state = self.lock();
-        if !state.loaded {
+        if !state.known && !state.wrote {
             return Ok(());
         }
         let entry = Entry::End { item: self.key.clone(), ending };
@@ -123,6 +126,7 @@ impl Replay {
         if !state.loaded {
             if !self.fresh {
                 let past = self.ledger.past(&self.key)?;
+                state.known = past != Past::default();
                 state.has_useless = past.replies.iter().any(|(_, _, reply)| reply.outcome != OK);
                 // A later reply stands for an earlier one at the same place.
                 state.replies =

@@ -5,6 +5,7 @@
 //! - `sh`: run in order by `bash -e`, all in one new project; `sh ignore` is not;
 //! - `text` behind an `sh` block: its lines are in what that block printed (`...` stands for others);
 //! - `rhai`: a whole script, run in a new project; `rhai PATH`: an excerpt of that shipped file;
+//! - `sql`: gives rows, asked of a real ledger;
 //! - `yaml PATH`: in place of that file of a new project, `fthost check` finds no mistake.
 
 use std::path::{Path, PathBuf};
@@ -134,7 +135,10 @@ fn assert_shown(block: &Block, printed: &str) {
 /// The words of a line, seconds left out.
 fn timeless(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let is_time = |i: usize| words.get(i + 1) == Some(&"s") && words[i].parse::<f64>().is_ok();
+    let is_time = |i: usize| {
+        words.get(i + 1).is_some_and(|unit| unit.trim_end_matches(',') == "s")
+            && words[i].parse::<f64>().is_ok()
+    };
     (0..words.len()).map(|i| if is_time(i) { "N" } else { words[i] }).collect::<Vec<_>>().join(" ")
 }
 
@@ -187,9 +191,15 @@ pub fn example_below(document: &str, heading: &str) -> String {
     found.unwrap().text
 }
 
+/// The queries of a document.
+pub fn sql_blocks(document: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    blocks(document, &text).into_iter().filter(|block| block.is(&["sql"])).map(|block| block.text).collect()
+}
+
 #[test]
 fn blocks_say_what_they_are() {
-    const LANGUAGES: [&str; 8] = ["sh", "text", "rhai", "yaml", "json", "console", "rust", "toml"];
+    const LANGUAGES: [&str; 9] = ["sh", "text", "rhai", "yaml", "json", "console", "rust", "toml", "sql"];
     for block in &all_blocks() {
         let language = block.words.first().map(String::as_str);
         assert!(language.is_some_and(|word| LANGUAGES.contains(&word)), "{}: {language:?}", block.place);

@@ -19,6 +19,7 @@ mod golden;
 mod golden_rhai;
 mod keys;
 mod layers;
+mod ledger;
 mod live;
 mod llm;
 mod pipeline_run;

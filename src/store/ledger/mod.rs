@@ -230,3 +230,6 @@ pub struct ItemState {
     /// What its replies came to, by backend; forgotten ones are left out.
     pub spent: BTreeMap<String, Sums>,
 }
+
+#[cfg(test)]
+mod tests;
