@@ -112,8 +112,10 @@ fn run(server: &Server, width: usize, items: usize, keep: bool) -> f64 {
         version_of: &|_| Ok(Value::Null),
         worker: &worker,
     };
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), server.served());
     process::run(&world, job).unwrap();
     world.close();
-    began.elapsed().as_secs_f64()
+    let took = began.elapsed().as_secs_f64();
+    assert_eq!(server.served() - before, items * TURNS);
+    took
 }

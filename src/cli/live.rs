@@ -17,12 +17,14 @@ pub fn run(world: &World, output: &Output) -> Result<u8> {
     let width = probes.keys().map(String::len).max().unwrap_or(0);
     output.remark(&format!("asking {}, in free text and for JSON", count(probes.len(), "backend")));
     let mut code = exit::DONE;
-    live::ask_all(world, |seen| {
+    let asked = live::ask_all(world, |seen| {
         // Who interrupts does not want to hear of calls that were given up.
         if world.stop.reason().is_none_or(|why| why.kind() != Kind::Interrupted) {
             code = code.max(tell(&seen, width, output));
         }
-    })?;
+    });
+    world.close();
+    asked?;
     match world.stop.check() {
         Err(stopped) => Ok(exit::code(&stopped)),
         Ok(()) => Ok(code),

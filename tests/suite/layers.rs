@@ -126,6 +126,13 @@ fn only_cli_touches_the_terminal_the_environment_and_the_process() {
 }
 
 #[test]
+fn only_the_ledger_knows_its_database() {
+    let knows = |(_, text): &(String, String)| code(text).contains("rusqlite");
+    let who: Vec<String> = sources().into_iter().filter(knows).map(|(path, _)| path).collect();
+    assert!(who.len() > 2 && who.iter().all(|path| path.starts_with("store/ledger/")), "{who:?}");
+}
+
+#[test]
 fn every_file_says_what_it_is_for() {
     for (path, text) in sources() {
         assert!(text.starts_with("//! "), "src/{path} has no `//!` header");
