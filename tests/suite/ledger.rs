@@ -64,6 +64,7 @@ fn what_is_edited_is_asked_anew_and_the_rest_is_not() {
     assert_eq!(calls(&server), 10, "other parameters are another question");
     project.main("--redo all --fresh").exits(0);
     assert_eq!(calls(&server), 14);
+    project.edit("scripts/main.rhai", "data/c.jsonl", "./data/../data/c.jsonl");
     project.main("--redo all").exits(0);
     assert_eq!(calls(&server), 14);
 }

@@ -22,7 +22,7 @@ pub struct SqliteLedger {
 
 impl SqliteLedger {
     /// That of a project. `command` is what it will say of this command; `on_failure` is called when it
-    /// cannot be written.
+    /// cannot be written, or what an item was answered cannot be read.
     pub fn of(project: Arc<Project>, command: &str, on_failure: OnFailure) -> SqliteLedger {
         let (reader, writer, starting) = Default::default();
         SqliteLedger { project, command: command.into(), on_failure, reader, writer, starting }
@@ -74,7 +74,8 @@ impl Ledger for SqliteLedger {
     }
 
     fn past(&self, item: &ItemKey) -> Result<Past> {
-        self.read(|connection| read::past(connection, item))
+        // Whoever asks is about to pay: not for what may be there already.
+        self.read(|connection| read::past(connection, item)).inspect_err(|e| (self.on_failure)(e.clone()))
     }
 
     fn spent_by_others(&self, since: i64) -> Result<(BTreeMap<String, Sums>, i64)> {
