@@ -8,6 +8,12 @@ pub fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
 
+/// The first 64 bits of the SHA-256 of a text: ids are told apart by them, so that a million take little room.
+pub fn short(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
 /// Bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

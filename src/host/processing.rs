@@ -12,7 +12,7 @@ use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::script::closure::{Closure, unshare};
 use crate::script::{Ctx, ScriptResult, values};
-use crate::work::process::{self, BadItem, Item, Items, Job};
+use crate::work::process::{self, BadItem, Item, Items, Job, Unread};
 use crate::work::{Scope, plan, pool};
 
 /// The functions that take options.
@@ -130,25 +130,37 @@ impl Given {
         }
     }
 
-    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic, BadItem>> + Send + '_> {
+    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic>> + Send + '_> {
         match self {
             Given::Array(items) => Box::new(items.iter().cloned().map(Ok)),
-            Given::Lazy(lazy) => Box::new(lazy.iter().map(|(id, item)| {
-                item.map(|json| values::from_json(&json)).map_err(|error| BadItem { id, error })
-            })),
+            Given::Lazy(lazy) => Box::new(lazy.iter().map(|item| Ok(values::from_json(&item.read()?)))),
         }
     }
 }
 
 impl Items<Dynamic> for Given {
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<Dynamic>, BadItem>> + Send + '_> {
-        let item = |(i, value): (usize, Result<Dynamic, BadItem>)| {
-            let payload = value?;
-            let plain = values::to_json(&payload)?;
-            Ok(Item { id: plan::item_id(&plain, i)?, plain, payload })
-        };
-        Box::new(self.values().enumerate().map(item))
+    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, Dynamic>> + Send + '_> {
+        match self {
+            Given::Array(items) => {
+                Box::new(items.iter().enumerate().map(|(i, value)| -> Unread<'_, Dynamic> {
+                    Box::new(move || Ok(item(i, value.clone())?))
+                }))
+            }
+            Given::Lazy(lazy) => Box::new(lazy.iter().enumerate().map(|(i, unread)| -> Unread<'_, Dynamic> {
+                Box::new(move || {
+                    let id = unread.id();
+                    let json = unread.read().map_err(|error| BadItem { id, error })?;
+                    Ok(item(i, values::from_json(&json))?)
+                })
+            })),
+        }
     }
+}
+
+/// The item at a place.
+fn item(place: usize, payload: Dynamic) -> Result<Item<Dynamic>> {
+    let plain = values::to_json(&payload)?;
+    Ok(Item { id: plan::item_id(&plain, place)?, plain, payload })
 }
 
 fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
@@ -198,10 +210,7 @@ fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure:
     let options = Options::of("parallel_map", options)?;
     let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);
     let closure = Closure::new(context, closure)?;
-    let elements = Given::of("parallel_map", items)?
-        .values()
-        .collect::<Result<Vec<_>, BadItem>>()
-        .map_err(|bad| bad.error)?;
+    let elements = Given::of("parallel_map", items)?.values().collect::<Result<Vec<_>>>()?;
     let results: Vec<Mutex<Option<Result<Dynamic>>>> = elements.iter().map(|_| Mutex::new(None)).collect();
     pool::run(&ctx.world.threads, width, elements.into_iter().enumerate(), |(i, element)| {
         let ctx = ctx.with_scope(ctx.scope.branch(i));
