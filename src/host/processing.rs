@@ -138,28 +138,42 @@ impl Given {
     }
 }
 
-impl Items<Dynamic> for Given {
-    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, Dynamic>> + Send + '_> {
+/// What the closure gets for an item.
+enum Payload {
+    /// The script's own value.
+    Own(Dynamic),
+    /// What was read, which is all there is to it.
+    Plain,
+}
+
+impl Payload {
+    fn value(&self, plain: &Value) -> Dynamic {
         match self {
-            Given::Array(items) => {
-                Box::new(items.iter().enumerate().map(|(i, value)| -> Unread<'_, Dynamic> {
-                    Box::new(move || Ok(item(i, value.clone())?))
-                }))
-            }
-            Given::Lazy(lazy) => Box::new(lazy.iter().enumerate().map(|(i, unread)| -> Unread<'_, Dynamic> {
+            Payload::Own(value) => value.clone(),
+            Payload::Plain => values::from_json(plain),
+        }
+    }
+}
+
+impl Items<Payload> for Given {
+    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, Payload>> + Send + '_> {
+        match self {
+            Given::Array(items) => Box::new(items.iter().enumerate().map(|(place, value)| {
+                let read = move || Ok(item(place, values::to_json(value)?, Payload::Own(value.clone()))?);
+                Box::new(read) as Unread<_>
+            })),
+            Given::Lazy(lazy) => Box::new(lazy.iter().enumerate().map(|(place, unread)| {
                 Box::new(move || {
                     let id = unread.id();
                     let json = unread.read().map_err(|error| BadItem { id, error })?;
-                    Ok(item(i, values::from_json(&json))?)
-                })
+                    Ok(item(place, values::normal(json)?, Payload::Plain)?)
+                }) as Unread<_>
             })),
         }
     }
 }
 
-/// The item at a place.
-fn item(place: usize, payload: Dynamic) -> Result<Item<Dynamic>> {
-    let plain = values::to_json(&payload)?;
+fn item(place: usize, plain: Value, payload: Payload) -> Result<Item<Payload>> {
     Ok(Item { id: plan::item_id(&plain, place)?, plain, payload })
 }
 
@@ -172,15 +186,17 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
     let fixed = fixed.unwrap_or(Value::Null);
     let planning = ctx.with_scope(ctx.scope.without_calls(NO_CALLS_IN_VERSION));
-    let version_of = |item: &Dynamic| match &version {
-        Some(version) => values::to_json(&version.call(context, &planning, item.clone())?),
+    let version_of = |item: &Item<Payload>| match &version {
+        Some(version) => {
+            values::to_json(&version.call(context, &planning, item.payload.value(&item.plain))?)
+        }
         None => Ok(fixed.clone()),
     };
     let checkpoint = options.text("checkpoint")?;
     let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());
-    let worker = |item, scope: Scope| {
+    let worker = |item: Item<Payload>, scope: Scope| {
         let ctx = ctx.with_scope(scope.within(&ctx.scope));
-        values::to_json(&closure.call(context, &ctx, item)?)
+        values::to_json(&closure.call(context, &ctx, item.payload.value(&item.plain))?)
     };
     let summary = process::run(
         &ctx.world,

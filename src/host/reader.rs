@@ -52,7 +52,8 @@ impl LazyItems {
         match &self.source {
             Source::Transcripts(paths) => {
                 let paths = paths.clone();
-                let at = move |place| Unread::Transcript { project: project.clone(), paths: paths.clone(), place };
+                let at =
+                    move |place| Unread::Transcript { project: project.clone(), paths: paths.clone(), place };
                 Box::new((0..self.known_len().unwrap_or(0)).map(at))
             }
             Source::Lines(path) => match lines(&project, path) {

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::{Map, Value};
 
 use super::append::Appender;
-use super::head::Head;
+use super::head::{Head, json_fault};
 use super::index::Index;
 use super::lines::{self, Tail};
 use super::lock::Lock;
@@ -137,11 +137,12 @@ impl Checkpoint {
             .writer
             .as_ref()
             .ok_or_else(|| Error::new(Kind::Internal, format!("{} was opened only to be read", self.path)))?;
-        let length = length_of(&line).map_err(|what| Error::new(Kind::Limit, format!("the record: {what}")))?;
+        let too_much = |what| Error::new(Kind::Limit, format!("the record cannot be kept: {what}"));
+        let length = length_of(&line).map_err(too_much)?;
         let offset = writer.append(&line)?;
         let entry = Entry { version: head.version, complete: head.complete, offset, length };
-        self.index.write().unwrap_or_else(PoisonError::into_inner).insert(&head.id, entry);
-        Ok(())
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.insert(&head.id, entry).map_err(too_much)
     }
 
     /// Forgets the records of all other ids, as long as it is open. The file keeps them.
@@ -164,7 +165,7 @@ impl Checkpoint {
 
     fn read_record(&self, entry: &Entry) -> Result<Value> {
         let line = self.line(entry)?;
-        serde_json::from_slice(&line).map_err(|e| self.damaged(entry, &line, &format!("it cannot be read: {e}")))
+        serde_json::from_slice(&line).map_err(|e| self.damaged(entry, &line, &json_fault(&e)))
     }
 
     /// The error of the last record of `id`, in which something is wrong that only its reader knows.
@@ -173,7 +174,9 @@ impl Checkpoint {
         let line = known.and_then(|entry| Some((entry, self.line(&entry).ok()?)));
         match line {
             Some((entry, line)) => self.damaged(&entry, &line, what),
-            None => Error::new(Kind::Data, format!("the record of `{id}` in {} is damaged: {what}", self.path)),
+            None => {
+                Error::new(Kind::Data, format!("the record of `{id}` in {} is damaged: {what}", self.path))
+            }
         }
     }
 
@@ -252,8 +255,7 @@ fn load(shown: &str, file: &File) -> Result<(Index, Option<Tail>)> {
     let mut index = Index::default();
     let tail = lines::scan(shown, BufReader::with_capacity(BLOCK, file), |line| {
         let (head, offset, length) = (line.head, line.offset, length_of(line.bytes)?);
-        index.insert(&head.id, Entry { version: head.version, complete: head.complete, offset, length });
-        Ok(())
+        index.insert(&head.id, Entry { version: head.version, complete: head.complete, offset, length })
     })?;
     Ok((index, tail))
 }

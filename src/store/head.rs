@@ -27,14 +27,15 @@ const KNOWN: [&str; 3] = ["id", "_version", "complete"];
 impl Head<'_> {
     /// Reads a line as a record; the error says what is wrong with it.
     pub fn parse(line: &[u8]) -> Result<Head<'_>, String> {
-        let text =
-            std::str::from_utf8(line).map_err(|e| format!("not UTF-8 text at byte {}", e.valid_up_to() + 1))?;
+        let text = std::str::from_utf8(line)
+            .map_err(|e| format!("not UTF-8 text at byte {}", e.valid_up_to() + 1))?;
         if !text.trim_start().starts_with('{') {
             return Err(with_nul(text, "it is not a JSON object"));
         }
         let mut json = serde_json::Deserializer::from_str(text);
         let fields = Fields::deserialize(&mut json).map_err(|e| with_nul(text, &json_fault(&e)))?;
-        json.end().map_err(|_| with_nul(text, "more follows after the record, as if two lines had been merged"))?;
+        json.end()
+            .map_err(|_| with_nul(text, "more follows after the record, as if two lines had been merged"))?;
         fields.head()
     }
 }
@@ -44,7 +45,8 @@ fn with_nul(text: &str, fault: &str) -> String {
     if text.contains('\0') { "it holds NUL bytes".into() } else { fault.into() }
 }
 
-fn json_fault(error: &serde_json::Error) -> String {
+/// What is wrong with a text that is no record.
+pub(super) fn json_fault(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
     match error.classify() {
         Category::Eof => "it is cut off".into(),
@@ -233,7 +235,11 @@ mod tests {
     fn known_values_have_their_form() {
         let version = "its `_version` is not four parts of 8 hexadecimal digits";
         for value in ["3", "null", "\"v1\"", "[]", "{\"a\":1}", "1.5", "true"] {
-            assert_eq!(fault(format!("{{\"id\":\"a\",\"_version\":{value}}}").as_bytes()), version, "{value}");
+            assert_eq!(
+                fault(format!("{{\"id\":\"a\",\"_version\":{value}}}").as_bytes()),
+                version,
+                "{value}"
+            );
         }
         for value in ["null", "\"false\"", "0", "-1", "[false]", "{}"] {
             let line = format!("{{\"id\":\"a\",\"complete\":{value}}}");

@@ -24,8 +24,21 @@ pub struct Entry {
 pub(super) struct Index {
     ids: String,
     slots: Vec<Slot>,
-    places: HashTable<usize>,
+    places: HashTable<Place>,
     hasher: RandomState,
+}
+
+/// Where an id stands. Its hash is at hand, so that the table grows without looking at all ids again.
+struct Place {
+    hash: u32,
+    slot: u32,
+}
+
+impl Place {
+    /// The table takes bits from both ends.
+    fn wide(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
 }
 
 struct Slot {
@@ -53,31 +66,44 @@ impl Index {
 
     /// The entry of an id.
     pub fn get(&self, id: &str) -> Option<&Entry> {
-        let same = |place: &usize| id_at(&self.ids, &self.slots, *place) == id;
-        let place = self.places.find(self.hasher.hash_one(id), same)?;
-        self.slots.get(*place).map(|slot| &slot.entry)
+        let slot = self.find(self.hash(id), id)?;
+        self.slots.get(slot).map(|slot| &slot.entry)
     }
 
     /// Takes a record in. The one that stands last in the file wins, in whatever order they come.
-    pub fn insert(&mut self, id: &str, entry: Entry) {
-        let Index { ids, slots, places, hasher } = self;
-        let hash = hasher.hash_one(id);
-        if let Some(place) = places.find(hash, |place| id_at(ids, slots, *place) == id) {
-            let old = &mut slots[*place].entry;
+    pub fn insert(&mut self, id: &str, entry: Entry) -> Result<(), String> {
+        let hash = self.hash(id);
+        if let Some(slot) = self.find(hash, id) {
+            let old = &mut self.slots[slot].entry;
             if old.offset < entry.offset {
                 *old = entry;
             }
-            return;
+            return Ok(());
         }
-        ids.push_str(id);
-        slots.push(Slot { end: ids.len(), entry });
-        places.insert_unique(hash, slots.len() - 1, |place| hasher.hash_one(id_at(ids, slots, *place)));
+        let slot = u32::try_from(self.slots.len()).map_err(|_| "it would be one id too many")?;
+        self.ids.push_str(id);
+        self.slots.push(Slot { end: self.ids.len(), entry });
+        self.places.insert_unique(Place::wide(hash), Place { hash, slot }, |place| Place::wide(place.hash));
+        Ok(())
+    }
+
+    fn hash(&self, id: &str) -> u32 {
+        self.hasher.hash_one(id) as u32
+    }
+
+    fn find(&self, hash: u32, id: &str) -> Option<usize> {
+        let same =
+            |place: &Place| place.hash == hash && id_at(&self.ids, &self.slots, place.slot as usize) == id;
+        self.places.find(Place::wide(hash), same).map(|place| place.slot as usize)
     }
 
     /// Forgets all ids but those that `keep` wants.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         let all = std::mem::take(self);
-        all.iter().filter(|(id, _)| keep(id)).for_each(|(id, entry)| self.insert(id, *entry));
+        for (id, entry) in all.iter().filter(|(id, _)| keep(id)) {
+            // Of those that had room, some have room.
+            let _ = self.insert(id, *entry);
+        }
     }
 }
 
@@ -112,7 +138,7 @@ mod tests {
             let mut index = Index::default();
             let (mut order, mut last) = (Vec::new(), BTreeMap::new());
             for (id, offset) in &records {
-                index.insert(id, entry(*offset));
+                index.insert(id, entry(*offset)).unwrap();
                 let known = last.entry(id.clone()).or_insert(*offset);
                 *known = (*known).max(*offset);
                 if !order.contains(id) {

@@ -97,10 +97,14 @@ mod tests {
 
     #[test]
     fn only_what_a_killed_writer_leaves_is_torn() {
-        for torn in [&b"{"[..], b"{\"id\":\"a", b"{\"id\":\"\xc3", b"{\"id\":\"a\"\0\0", b"\0\0", b"{\"id\":\"a\"}\0"] {
+        for torn in
+            [&b"{"[..], b"{\"id\":\"a", b"{\"id\":\"\xc3", b"{\"id\":\"a\"\0\0", b"\0\0", b"{\"id\":\"a\"}\0"]
+        {
             assert!(is_torn(torn), "{:?}", String::from_utf8_lossy(torn));
         }
-        for other in [&b"{\"id\":\"a\"}"[..], b"{\"id\":\"a\"}*", b"{\"id\":\"\xff", b"{id", b"{\"a\0b", b"[1]"] {
+        for other in
+            [&b"{\"id\":\"a\"}"[..], b"{\"id\":\"a\"}*", b"{\"id\":\"\xff", b"{id", b"{\"a\0b", b"[1]"]
+        {
             assert!(!is_torn(other), "{:?}", String::from_utf8_lossy(other));
         }
     }

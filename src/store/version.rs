@@ -52,7 +52,12 @@ mod tests {
         let good = "3ef79c43-5a839632-32eb9f4a-0";
         let [short, long] = [&good[1..], &format!("{good}-0")];
         let others = ["", "v1", "0-0-0-0", "3EF79c43-5a839632-32eb9f4a-0", "+ef79c43-5a839632-32eb9f4a-0"];
-        for text in others.into_iter().chain([short, long, "3ef79c43-5a839632-32eb9f4a", "3ef79c43-5a839632-32eb9f4a-1"]) {
+        for text in others.into_iter().chain([
+            short,
+            long,
+            "3ef79c43-5a839632-32eb9f4a",
+            "3ef79c43-5a839632-32eb9f4a-1",
+        ]) {
             assert_eq!(Version::parse(text), None, "{text}");
         }
     }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexSet;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde_json::Value;
 
 use crate::base::hash::{self, canonical};
@@ -125,7 +126,9 @@ pub struct Plan {
     /// Stale records that are kept.
     pub stale: usize,
     /// The hash of each id, in the order of the items.
-    found: IndexSet<u64>,
+    hashes: Vec<u64>,
+    /// Where in `hashes` each of them stands.
+    places: HashTable<u32>,
 }
 
 impl Plan {
@@ -160,7 +163,22 @@ impl Plan {
     }
 
     fn note(&mut self, id: &str) -> Result<()> {
-        if self.found.insert(hash::short(id)) { Ok(()) } else { Err(duplicate(id, self.fates.len())) }
+        let Plan { hashes, places, .. } = self;
+        let hash = hash::short(id);
+        let place = u32::try_from(hashes.len()).map_err(|_| too_many())?;
+        let of = |place: &u32| hashes[*place as usize];
+        match places.entry(hash, |place| of(place) == hash, of) {
+            Entry::Occupied(_) => return Err(duplicate(id, hashes.len())),
+            Entry::Vacant(free) => drop(free.insert(place)),
+        }
+        hashes.push(hash);
+        Ok(())
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        let hash = hash::short(id);
+        let place = self.places.find(hash, |place| self.hashes[*place as usize] == hash)?;
+        Some(*place as usize)
     }
 
     /// Fate and version of all items, in their order.
@@ -175,23 +193,28 @@ impl Plan {
 
     /// Whether an item of this id was added.
     pub fn has(&self, id: &str) -> bool {
-        self.found.contains(&hash::short(id))
+        self.place(id).is_some()
     }
 
     /// What becomes of an item.
     pub fn fate(&self, id: &str) -> Option<Fate> {
-        self.fates.get(self.found.get_index_of(&hash::short(id))?).copied()
+        self.fates.get(self.place(id)?).copied()
     }
 
     /// The hash of each id, and the item's fate, in their order.
     pub fn ids(&self) -> impl Iterator<Item = (u64, Fate)> {
-        self.found.iter().copied().zip(self.fates.iter().copied())
+        self.hashes.iter().copied().zip(self.fates.iter().copied())
     }
 
     /// The hash of the id of the item at this place.
     pub fn id_at(&self, place: usize) -> Option<u64> {
-        self.found.get_index(place).copied()
+        self.hashes.get(place).copied()
     }
+}
+
+fn too_many() -> Error {
+    Error::new(Kind::Limit, "a job has more than 4 billion items")
+        .hint("split them among several checkpoints")
 }
 
 fn duplicate(id: &str, index: usize) -> Error {

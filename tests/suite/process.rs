@@ -469,8 +469,8 @@ fn planning_ends_when_the_run_is_to_stop() {
         items: &items,
         backends: String::new(),
         code: String::new(),
-        version_of: &|()| Ok(Value::Null),
-        worker: &|(), _| panic!("nothing may be worked on"),
+        version_of: &|_| Ok(Value::Null),
+        worker: &|_, _| panic!("nothing may be worked on"),
     };
     assert_eq!(process::run(&items.0, job).unwrap_err().kind(), Kind::Interrupted);
     assert_eq!(items.1.load(Ordering::SeqCst), 10);

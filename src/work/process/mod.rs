@@ -22,7 +22,7 @@ pub struct Item<T> {
     pub id: String,
     /// As plain JSON, for its version.
     pub plain: Value,
-    /// What the worker gets.
+    /// What the worker gets besides.
     pub payload: T,
 }
 
@@ -50,7 +50,7 @@ pub trait Items<T>: Sync {
 pub type Unread<'a, T> = Box<dyn FnOnce() -> Result<Item<T>, BadItem> + Send + 'a>;
 
 /// The value of `options.version` for an item.
-pub type VersionOf<'a, T> = &'a (dyn Fn(&T) -> Result<Value> + Sync);
+pub type VersionOf<'a, T> = &'a (dyn Fn(&Item<T>) -> Result<Value> + Sync);
 
 /// What is to be done.
 pub struct Job<'a, T> {
@@ -71,7 +71,7 @@ pub struct Job<'a, T> {
     /// What else the record depends on.
     pub version_of: VersionOf<'a, T>,
     /// Makes an item's record.
-    pub worker: &'a (dyn Fn(T, Scope) -> Result<Value> + Sync),
+    pub worker: &'a (dyn Fn(Item<T>, Scope) -> Result<Value> + Sync),
 }
 
 /// Runs a job; the summary is what scripts get.
@@ -159,7 +159,7 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<Plan> {
             }
             Err(BadItem { id: None, error }) => return Err(error),
         };
-        let option = (job.version_of)(&item.payload)?;
+        let option = (job.version_of)(&item)?;
         let version = origin.version(&item.plain, &option);
         let held = files.entry(&item.id).map(|e| Held { version: e.version, complete: e.complete });
         plan.add(&item.id, version, held, &world.options.redo)?;

@@ -89,13 +89,14 @@ impl<'a, T: Send> Shift<'a, T> {
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
         let scope = Scope { weight, ..Scope::item(&self.name, &item.id, deadline) };
-        match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
-            Ok(value) => match labelled(value, &item.id, version) {
-                Ok(record) => self.keep(&item.id, record),
+        let id = item.id.clone();
+        match catch_panic("an item", || (self.job.worker)(item, scope)) {
+            Ok(value) => match labelled(value, &id, version) {
+                Ok(record) => self.keep(&id, record),
                 Err(error) => self.give_up(error),
             },
             Err(error) if error.kind().stops_the_run() => self.world.stop.drain_because(error),
-            Err(error) => self.fail(&item.id, error),
+            Err(error) => self.fail(&id, error),
         }
     }
 
