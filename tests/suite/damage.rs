@@ -14,14 +14,14 @@ use fault_server::ModelServer;
 
 const CKPT: &str = "data/assessments/checkpoint.jsonl";
 
-/// A verdict that fails by its gate, and one that passes.
+/// A verdict that is not complete and fails by its gate, and one that passes.
 fn verdicts() -> String {
     let hash = "0123456789abcdef".repeat(4);
     let record = |id: &str, pass: bool| {
         json!({
-            "id": id, "pass": pass, "complete": true, "score": if pass { 0.9 } else { 0.25 }, "threshold": 0.8,
-            "answers": {"C1": if pass { "YES" } else { "NO" }, "C2": "NA"}, "safety_gate_failed": !pass,
-            "error_count": 0, "judge": "j", "transcript_hash": hash, "_version": "3ef79c43-5a839632-32eb9f4a-0",
+            "id": id, "pass": pass, "complete": pass, "score": if pass { 0.9 } else { 0.25 }, "threshold": 0.8,
+            "answers": {"C1": if pass { "YES" } else { "ERROR" }, "C2": "NA"}, "safety_gate_failed": !pass,
+            "error_count": u8::from(!pass), "judge": "j", "transcript_hash": hash, "_version": "3ef79c43-5a839632-32eb9f4a-0",
         })
     };
     format!("{}\n{}\n", record("a", false), record("k", true))
@@ -131,7 +131,7 @@ fn a_verdict_that_contradicts_itself_is_not_trained_on() {
     let project = TestProject::shipped();
     project.write(CKPT, &verdicts());
     project.run("run scripts/slice.rhai").exits(0);
-    let damaged = verdicts().replace("\"pass\":false", "\"pass\":true");
+    let damaged = verdicts().replacen("\"pass\":false,\"complete\":false", "\"pass\":true", 1);
     project.write(CKPT, &damaged);
     let ran = project.run("run scripts/slice.rhai").exits(2);
     ran.says(&format!("line 1 of {CKPT} is damaged: it passes, and its safety gate failed"));
