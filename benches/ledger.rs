@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fthost::base::config::Config;
+use fthost::base::config::Params;
 use fthost::base::events::Silent;
-use fthost::base::{Result, config::Params};
 use fthost::llm::Request;
 use fthost::store::Project;
 use fthost::store::ledger::ReadOnly;
-use fthost::work::process::{self, BadItem, Item, Items, Job};
+use fthost::work::process::{self, Item, Items, Job, Unread};
 use fthost::work::{Scope, World, backends, call};
 use serde_json::{Value, json};
 use server::Server;
@@ -69,8 +69,10 @@ fn median(mut seconds: Vec<f64>) -> f64 {
 struct Numbers(usize);
 
 impl Items<usize> for Numbers {
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<usize>, BadItem>> + Send + '_> {
-        Box::new((0..self.0).map(|n| Ok(Item { id: n.to_string(), plain: json!({"id": n}), payload: n })))
+    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, usize>> + Send + '_> {
+        Box::new((0..self.0).map(|n| -> Unread<'_, usize> {
+            Box::new(move || Ok(Item { id: n.to_string(), plain: json!({"id": n}), payload: n }))
+        }))
     }
 }
 
@@ -88,8 +90,9 @@ fn run(server: &Server, width: usize, items: usize, keep: bool) -> f64 {
         world.ledger = Arc::new(ReadOnly::of(world.ledger.clone()));
     }
     let backend = backends::get(&world, "m", None, Params::default()).unwrap().remove(0);
-    let worker = |n: usize, scope: Scope| {
+    let worker = |item: Item<usize>, scope: Scope| {
         for turn in 0..TURNS {
+            let n = item.payload;
             call::complete(
                 &world,
                 &scope,

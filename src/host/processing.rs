@@ -12,7 +12,7 @@ use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::script::closure::{Closure, unshare};
 use crate::script::{Ctx, ScriptResult, values};
-use crate::work::process::{self, BadItem, Item, Items, Job};
+use crate::work::process::{self, BadItem, Item, Items, Job, Unread};
 use crate::work::{Scope, plan, pool};
 
 /// The functions that take options.
@@ -130,25 +130,51 @@ impl Given {
         }
     }
 
-    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic, BadItem>> + Send + '_> {
+    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic>> + Send + '_> {
         match self {
             Given::Array(items) => Box::new(items.iter().cloned().map(Ok)),
-            Given::Lazy(lazy) => Box::new(lazy.iter().map(|(id, item)| {
-                item.map(|json| values::from_json(&json)).map_err(|error| BadItem { id, error })
+            Given::Lazy(lazy) => Box::new(lazy.iter().map(|item| Ok(values::from_json(&item.read()?)))),
+        }
+    }
+}
+
+/// What the closure gets for an item.
+enum Payload {
+    /// The script's own value.
+    Own(Dynamic),
+    /// What was read, which is all there is to it.
+    Plain,
+}
+
+impl Payload {
+    fn value(&self, plain: &Value) -> Dynamic {
+        match self {
+            Payload::Own(value) => value.clone(),
+            Payload::Plain => values::from_json(plain),
+        }
+    }
+}
+
+impl Items<Payload> for Given {
+    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, Payload>> + Send + '_> {
+        match self {
+            Given::Array(items) => Box::new(items.iter().enumerate().map(|(place, value)| {
+                let read = move || Ok(item(place, values::to_json(value)?, Payload::Own(value.clone()))?);
+                Box::new(read) as Unread<_>
+            })),
+            Given::Lazy(lazy) => Box::new(lazy.iter().enumerate().map(|(place, unread)| {
+                Box::new(move || {
+                    let id = unread.id();
+                    let json = unread.read().map_err(|error| BadItem { id, error })?;
+                    Ok(item(place, values::normal(json)?, Payload::Plain)?)
+                }) as Unread<_>
             })),
         }
     }
 }
 
-impl Items<Dynamic> for Given {
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<Dynamic>, BadItem>> + Send + '_> {
-        let item = |(i, value): (usize, Result<Dynamic, BadItem>)| {
-            let payload = value?;
-            let plain = values::to_json(&payload)?;
-            Ok(Item { id: plan::item_id(&plain, i)?, plain, payload })
-        };
-        Box::new(self.values().enumerate().map(item))
-    }
+fn item(place: usize, plain: Value, payload: Payload) -> Result<Item<Payload>> {
+    Ok(Item { id: plan::item_id(&plain, place)?, plain, payload })
 }
 
 fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
@@ -160,15 +186,17 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
     let fixed = fixed.unwrap_or(Value::Null);
     let planning = ctx.with_scope(ctx.scope.without_calls(NO_CALLS_IN_VERSION));
-    let version_of = |item: &Dynamic| match &version {
-        Some(version) => values::to_json(&version.call(context, &planning, item.clone())?),
+    let version_of = |item: &Item<Payload>| match &version {
+        Some(version) => {
+            values::to_json(&version.call(context, &planning, item.payload.value(&item.plain))?)
+        }
         None => Ok(fixed.clone()),
     };
     let checkpoint = options.text("checkpoint")?;
     let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());
-    let worker = |item, scope: Scope| {
+    let worker = |item: Item<Payload>, scope: Scope| {
         let ctx = ctx.with_scope(scope.within(&ctx.scope));
-        values::to_json(&closure.call(context, &ctx, item)?)
+        values::to_json(&closure.call(context, &ctx, item.payload.value(&item.plain))?)
     };
     let summary = process::run(
         &ctx.world,
@@ -200,10 +228,7 @@ fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure:
     let options = Options::of("parallel_map", options)?;
     let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);
     let closure = Closure::new(context, closure)?;
-    let elements = Given::of("parallel_map", items)?
-        .values()
-        .collect::<Result<Vec<_>, BadItem>>()
-        .map_err(|bad| bad.error)?;
+    let elements = Given::of("parallel_map", items)?.values().collect::<Result<Vec<_>>>()?;
     let results: Vec<Mutex<Option<Result<Dynamic>>>> = elements.iter().map(|_| Mutex::new(None)).collect();
     pool::run(&ctx.world.threads, width, elements.into_iter().enumerate(), |(i, element)| {
         let ctx = ctx.with_scope(ctx.scope.branch(i));

@@ -46,19 +46,19 @@ impl LazyItems {
         }
     }
 
-    /// The items, as JSON, with the ids that their files are named by.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = (Option<String>, Result<Value>)> + Send> {
+    /// The items, none of them read yet.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Unread> + Send> {
         let project = self.project.clone();
         match &self.source {
             Source::Transcripts(paths) => {
                 let paths = paths.clone();
-                Box::new(
-                    (0..paths.len()).map(move |i| (stem(&paths[i]), read_transcript(&project, &paths[i]))),
-                )
+                let at =
+                    move |place| Unread::Transcript { project: project.clone(), paths: paths.clone(), place };
+                Box::new((0..self.known_len().unwrap_or(0)).map(at))
             }
             Source::Lines(path) => match lines(&project, path) {
-                Ok(lines) => Box::new(lines.map(|line| (None, line))),
-                Err(error) => Box::new(std::iter::once((None, Err(error)))),
+                Ok(lines) => Box::new(lines),
+                Err(error) => Box::new(std::iter::once(Unread::Line(Err(error)))),
             },
         }
     }
@@ -69,7 +69,40 @@ impl IntoIterator for LazyItems {
     type IntoIter = Box<dyn Iterator<Item = ScriptResult<Dynamic>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        Box::new(self.iter().map(|(_, item)| Ok(values::from_json(&item?))))
+        Box::new(self.iter().map(|item| Ok(values::from_json(&item.read()?))))
+    }
+}
+
+/// An item before it is read.
+pub enum Unread {
+    /// A file of its own, one of many.
+    Transcript {
+        /// Where they are.
+        project: Arc<Project>,
+        /// All of them.
+        paths: Arc<Vec<String>>,
+        /// Which of them it is.
+        place: usize,
+    },
+    /// A line of a file, or why there is none.
+    Line(Result<(Arc<str>, usize, String)>),
+}
+
+impl Unread {
+    /// The id that its file is named by.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Unread::Transcript { paths, place, .. } => stem(&paths[*place]),
+            Unread::Line(_) => None,
+        }
+    }
+
+    /// The item, as JSON.
+    pub fn read(self) -> Result<Value> {
+        match self {
+            Unread::Transcript { project, paths, place } => read_transcript(&project, &paths[place]),
+            Unread::Line(line) => line.and_then(|(path, number, text)| parse_line(&path, number, &text)),
+        }
     }
 }
 
@@ -85,17 +118,17 @@ pub fn read_transcript(project: &Project, path: &str) -> Result<Value> {
     serde_json::from_str(&text).map_err(|e| Error::new(Kind::Data, format!("{path}: {e}")))
 }
 
-type Lines = Box<dyn Iterator<Item = Result<Value>> + Send>;
-
-fn lines(project: &Project, path: &str) -> Result<Lines> {
+fn lines(project: &Project, path: &Arc<str>) -> Result<impl Iterator<Item = Unread> + Send + use<>> {
     let file = BufReader::new(project.open_read(path)?);
-    let path = path.to_string();
-    let numbered = file.lines().enumerate();
-    Ok(Box::new(numbered.filter_map(move |(i, line)| match line {
+    let path = path.clone();
+    Ok(file.lines().enumerate().filter_map(move |(i, line)| match line {
         Ok(line) if line.trim().is_empty() => None,
-        Ok(line) => Some(parse_line(&path, i + 1, &line)),
-        Err(e) => Some(Err(Error::io(Kind::Data, "read", format!("{path}, line {}", i + 1), &e))),
-    })))
+        Ok(line) => Some(Unread::Line(Ok((path.clone(), i + 1, line)))),
+        Err(e) => {
+            let at = format!("{path}, line {}", i + 1);
+            Some(Unread::Line(Err(Error::io(Kind::Data, "read", at, &e))))
+        }
+    }))
 }
 
 /// One line of a JSONL file.

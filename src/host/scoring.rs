@@ -13,7 +13,7 @@ use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::rubric::Rubric;
 use crate::pipeline::transcript::content_hash;
-use crate::pipeline::{jury, passing, score};
+use crate::pipeline::{jury, passing, score, verdict};
 use crate::script::{Ctx, ScriptResult, values};
 use crate::store::ids::transcript_path;
 
@@ -101,7 +101,8 @@ mod functions {
     ///
     /// Records that pass, whose transcript is the one that was judged, whose rubric is today's
     /// (`config/rubric.yaml`, or the one given), and which no human has rejected
-    /// (`data/assessments/human.jsonl`). `counts` tells how many of the rest fell out for which reason.
+    /// (`data/assessments/human.jsonl`). `counts` tells how many of the rest fell out for which reason. A record
+    /// that no judge can have made (`pass` with an answer ERROR, a `score` of 8) is damage: an error that names its line.
     ///
     /// ```rhai
     /// passing(load_checkpoint("data/assessments/checkpoint.jsonl")).records.len()   // -> 0
@@ -140,7 +141,8 @@ fn numbers(map: &Map) -> Result<Vec<(String, f64)>> {
 
 fn pass(ctx: &Ctx, checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<Map> {
     let mut records = Vec::new();
-    checkpoint.0.for_each_record(|_, record| {
+    checkpoint.0.for_each_record(|id, record| {
+        verdict::check(&record).map_err(|what| checkpoint.0.damage(id, &what))?;
         records.push(record);
         Ok(())
     })?;

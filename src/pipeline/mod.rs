@@ -15,3 +15,4 @@ pub mod split;
 pub mod template;
 pub mod tokens;
 pub mod transcript;
+pub mod verdict;

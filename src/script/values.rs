@@ -38,6 +38,30 @@ pub fn from_json(value: &Value) -> Dynamic {
     }
 }
 
+/// JSON as it would come back from a script, without the way through it.
+pub fn normal(mut value: Value) -> Result<Value> {
+    settle(&mut value, 0)?;
+    Ok(value)
+}
+
+fn settle(value: &mut Value, depth: usize) -> Result<()> {
+    if depth > DEEPEST {
+        return Err(too_deep());
+    }
+    match value {
+        Value::Number(n) if n.as_i64().is_none() => *value = n.as_f64().into(),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| settle(item, depth + 1))?,
+        Value::Object(map) => map.values_mut().try_for_each(|item| settle(item, depth + 1))?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn too_deep() -> Error {
+    Error::new(Kind::Argument, "a value is nested too deeply to be stored or sent")
+        .hint(format!("maps and arrays nest at most {DEEPEST} deep"))
+}
+
 /// A JSON object as a script's map.
 pub fn object_to_map(map: &serde_json::Map<String, Value>) -> Map {
     map.iter().map(|(key, value)| (key.as_str().into(), from_json(value))).collect()
@@ -88,8 +112,7 @@ fn json_number(n: &Number) -> Dynamic {
 
 fn convert(value: &Dynamic, path: &str, depth: usize) -> Result<Value> {
     if depth > DEEPEST {
-        return Err(Error::new(Kind::Argument, "a value is nested too deeply to be stored or sent")
-            .hint(format!("maps and arrays nest at most {DEEPEST} deep")));
+        return Err(too_deep());
     }
     if value.is_shared() {
         return convert(&value.flatten_clone(), path, depth);
@@ -155,6 +178,21 @@ mod tests {
     fn plain_values_survive_the_round_trip() {
         let json = serde_json::json!({"a": [1, 2.5, "x", null, true], "b": {"c": "ü"}, "n": -7});
         assert_eq!(to_json(&from_json(&json)).unwrap(), json);
+        assert_eq!(normal(json.clone()).unwrap(), json);
+    }
+
+    #[test]
+    fn what_is_normal_goes_through_a_script_unchanged() {
+        let mut texts: Vec<String> =
+            ["18446744073709551615", "-9223372036854775808", "-0", "1e300", "[1.0, {\"b\": [null]}]"]
+                .map(str::to_string)
+                .into();
+        texts.extend([100, 101, 120].map(|deep| format!("{}{}", "[".repeat(deep), "]".repeat(deep))));
+        for text in texts {
+            let json: Value = serde_json::from_str(&text).unwrap();
+            let through = to_json(&from_json(&json)).map_err(|e| e.to_string());
+            assert_eq!(normal(json).map_err(|e| e.to_string()), through, "{text}");
+        }
     }
 
     #[test]

@@ -8,14 +8,20 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::append::Appender;
-use super::lines::{self, Head, Tail};
+use super::head::{Head, json_fault};
+use super::index::Index;
+use super::lines::{self, Tail};
 use super::lock::Lock;
 use super::{Project, atomic, mend, paths};
 use crate::base::{Error, Kind, Result};
+
+pub use super::index::Entry;
+
+/// How much is read at once.
+const BLOCK: usize = 1 << 18;
 
 /// What a checkpoint is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +31,6 @@ pub enum Mode {
     /// To look at it: nothing on disk changes, a torn tail is passed over.
     Read,
 }
-
-/// What is known of an id without reading its record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The record's `_version`.
-    pub version: Option<Box<str>>,
-    /// Whether the record is complete (its `complete` is not false).
-    pub complete: bool,
-    offset: u64,
-    length: u32,
-}
-
-type Index = IndexMap<Box<str>, Entry>;
 
 /// An open checkpoint; see the [module](self).
 pub struct Checkpoint {
@@ -99,12 +92,12 @@ impl Checkpoint {
 
     /// What is known of `id`.
     pub fn entry(&self, id: &str) -> Option<Entry> {
-        self.read_index(|index| index.get(id).cloned())
+        self.read_index(|index| index.get(id).copied())
     }
 
     /// The ids, in the order of their first records.
     pub fn ids(&self) -> Vec<String> {
-        self.read_index(|index| index.keys().map(|id| id.to_string()).collect())
+        self.read_index(|index| index.iter().map(|(id, _)| id.to_string()).collect())
     }
 
     /// How many ids have a record.
@@ -119,55 +112,90 @@ impl Checkpoint {
 
     /// The last record of `id`.
     pub fn record(&self, id: &str) -> Result<Option<Value>> {
-        self.entry(id).map(|entry| self.read_record(id, &entry)).transpose()
+        self.entry(id).map(|entry| self.read_record(&entry)).transpose()
     }
 
     /// Calls `each` with every id's last record, in the order of the ids' first records, one in memory at a time.
     pub fn for_each_record(&self, mut each: impl FnMut(&str, Value) -> Result<()>) -> Result<()> {
         for position in 0.. {
-            let next = self
-                .read_index(|index| index.get_index(position).map(|(id, entry)| (id.clone(), entry.clone())));
+            let next =
+                self.read_index(|index| index.at(position).map(|(id, entry)| (id.to_string(), *entry)));
             let Some((id, entry)) = next else { break };
-            each(&id, self.read_record(&id, &entry)?)?;
+            each(&id, self.read_record(&entry)?)?;
         }
         Ok(())
     }
 
-    /// Appends a record (it needs a string `id`); it is on disk when this returns.
+    /// Appends a record; it is on disk when this returns. One that could not be read again is refused.
     pub fn append(&self, record: &Map<String, Value>) -> Result<()> {
-        let head = head_of(record)?;
+        let line = line_of(record)?;
+        let head = Head::parse(&line).map_err(|what| {
+            Error::new(Kind::Argument, format!("the record cannot be kept: {what}"))
+                .hint("`id` is a text, `complete` is true or false, and `_version` is left to `process`")
+        })?;
         let writer = self
             .writer
             .as_ref()
             .ok_or_else(|| Error::new(Kind::Internal, format!("{} was opened only to be read", self.path)))?;
-        let line = serde_json::to_vec(record).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
-        let length = u32::try_from(line.len())
-            .map_err(|_| Error::new(Kind::Limit, "a record is longer than 4 GiB"))?;
+        let too_much = |what| Error::new(Kind::Limit, format!("the record cannot be kept: {what}"));
+        let length = length_of(&line).map_err(too_much)?;
         let offset = writer.append(&line)?;
-        insert(&mut self.index.write().unwrap_or_else(PoisonError::into_inner), head, offset, length);
-        Ok(())
+        let entry = Entry { version: head.version, complete: head.complete, offset, length };
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.insert(&head.id, entry).map_err(too_much)
     }
 
     /// Forgets the records of all other ids, as long as it is open. The file keeps them.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        self.index.write().unwrap_or_else(PoisonError::into_inner).retain(|id, _| keep(id));
+        self.index.write().unwrap_or_else(PoisonError::into_inner).retain(keep);
     }
 
     fn read_index<T>(&self, read: impl FnOnce(&Index) -> T) -> T {
         read(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn read_record(&self, id: &str, entry: &Entry) -> Result<Value> {
+    fn line(&self, entry: &Entry) -> Result<Vec<u8>> {
         let mut line = vec![0; entry.length as usize];
         if let Some(file) = &self.file {
             file.read_exact_at(&mut line, entry.offset)
                 .map_err(|e| Error::io(Kind::Data, "read", &self.path, &e))?;
         }
-        serde_json::from_slice(&line).map_err(|e| {
-            Error::new(Kind::Data, format!("the record of `{id}` in {} cannot be read: {e}", self.path))
-                .hint("the file was changed by something else, or the line is damaged: restore it, or delete the line")
-        })
+        Ok(line)
     }
+
+    fn read_record(&self, entry: &Entry) -> Result<Value> {
+        let line = self.line(entry)?;
+        serde_json::from_slice(&line).map_err(|e| self.damaged(entry, &line, &json_fault(&e)))
+    }
+
+    /// The error of the last record of `id`, in which something is wrong that only its reader knows.
+    pub fn damage(&self, id: &str, what: &str) -> Error {
+        let known = self.entry(id);
+        let line = known.and_then(|entry| Some((entry, self.line(&entry).ok()?)));
+        match line {
+            Some((entry, line)) => self.damaged(&entry, &line, what),
+            None => {
+                Error::new(Kind::Data, format!("the record of `{id}` in {} is damaged: {what}", self.path))
+            }
+        }
+    }
+
+    fn damaged(&self, entry: &Entry, line: &[u8], what: &str) -> Error {
+        let before = self.file.as_ref().and_then(|file| breaks_before(file, entry.offset).ok());
+        lines::damage(&self.path, before.unwrap_or(0) + 1, line, what)
+    }
+}
+
+/// How many line breaks stand before a place of the file.
+fn breaks_before(file: &File, offset: u64) -> std::io::Result<usize> {
+    let (mut count, mut at, mut block) = (0, 0, vec![0; BLOCK]);
+    while at < offset {
+        let wanted = BLOCK.min(usize::try_from(offset - at).unwrap_or(BLOCK));
+        file.read_exact_at(&mut block[..wanted], at)?;
+        count += block[..wanted].iter().filter(|byte| **byte == b'\n').count();
+        at += wanted as u64;
+    }
+    Ok(count)
 }
 
 fn open_to_run(project: &Project, path: &str) -> Result<Opened> {
@@ -225,27 +253,22 @@ fn open_to_read(project: &Project, path: &str) -> Result<Opened> {
 
 fn load(shown: &str, file: &File) -> Result<(Index, Option<Tail>)> {
     let mut index = Index::default();
-    let reader = BufReader::with_capacity(1 << 18, file);
-    let tail = lines::scan(shown, reader, |head, offset, length| insert(&mut index, head, offset, length))?;
+    let tail = lines::scan(shown, BufReader::with_capacity(BLOCK, file), |line| {
+        let (head, offset, length) = (line.head, line.offset, length_of(line.bytes)?);
+        index.insert(&head.id, Entry { version: head.version, complete: head.complete, offset, length })
+    })?;
     Ok((index, tail))
 }
 
-/// The record that stands last in the file wins, in whatever order threads come back from the disk.
-fn insert(index: &mut Index, head: Head, offset: u64, length: u32) {
-    let entry = Entry { version: head.version.map(Box::from), complete: head.complete, offset, length };
-    match index.entry(head.id.into_boxed_str()) {
-        indexmap::map::Entry::Occupied(mut old) if old.get().offset < offset => *old.get_mut() = entry,
-        indexmap::map::Entry::Occupied(_) => {}
-        indexmap::map::Entry::Vacant(free) => {
-            free.insert(entry);
-        }
-    }
+fn length_of(line: &[u8]) -> Result<u32, String> {
+    u32::try_from(line.len()).map_err(|_| "it is longer than 4 GiB".into())
 }
 
-fn head_of(record: &Map<String, Value>) -> Result<Head> {
-    let Some(Value::String(id)) = record.get("id") else {
-        return Err(Error::new(Kind::Argument, "a record needs an `id` that is a string"));
-    };
-    let version = record.get("_version").and_then(Value::as_str).map(str::to_string);
-    Ok(Head { id: id.clone(), version, complete: record.get("complete") != Some(&Value::Bool(false)) })
+fn line_of(record: &Map<String, Value>) -> Result<Vec<u8>> {
+    serde_json::to_vec(record).map_err(|e| Error::new(Kind::Internal, e.to_string()))
+}
+
+/// What is wrong with a record, should it be written and read again.
+pub fn fault(record: &Map<String, Value>) -> Result<Option<String>> {
+    Ok(Head::parse(&line_of(record)?).err())
 }

@@ -13,7 +13,7 @@ use crate::base::{Error, Kind, Result};
 
 /// A failed item.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct FailedItem {
     /// The item's id.
     pub id: String,
@@ -142,7 +142,7 @@ impl FailedFile {
         }
         let (real, file) = project.open_append(&self.path)?;
         let file = file.into_std();
-        if let Some(tail) = lines::scan(&self.path, BufReader::new(&file), |_, _, _| {})? {
+        if let Some(tail) = lines::scan(&self.path, BufReader::new(&file), |_| Ok(()))? {
             mend::mend(project, &real, &file, &tail)?;
         }
         let length = file.metadata().map_err(|e| atomic::disk_error("open", &real, &e))?.len();
@@ -157,19 +157,13 @@ impl FailedFile {
 }
 
 fn load(path: &str, file: cap_std::fs::File, items: &mut BTreeMap<String, FailedItem>) -> Result<()> {
-    use std::os::unix::fs::FileExt;
-    let file = file.into_std();
-    let mut spans = Vec::new();
-    lines::scan(path, BufReader::new(&file), |_, offset, length| spans.push((offset, length)))?;
-    for (offset, length) in spans {
-        let mut line = vec![0; length as usize];
-        file.read_exact_at(&mut line, offset).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
-        let item: FailedItem = serde_json::from_slice(&line).map_err(|e| {
-            Error::new(Kind::Data, format!("a line of {path} is not a failed item: {e}"))
-                .hint("delete the file: it only holds why items failed")
-        })?;
+    lines::scan(path, BufReader::new(file), |line| {
+        let mut json = serde_json::Deserializer::from_slice(line.bytes);
+        let item: FailedItem = serde_path_to_error::deserialize(&mut json)
+            .map_err(|e| format!("its `{}` is not one of a failed item", e.path()))?;
         items.insert(item.id.clone(), item);
-    }
+        Ok(())
+    })?;
     Ok(())
 }
 

@@ -3,20 +3,19 @@
 
 use std::io::{self, BufRead};
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::head::Head;
 use crate::base::{Error, Kind, Place, Result};
 
-/// What a checkpoint keeps of a record in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// The record's `id`.
-    pub id: String,
-    /// Its `_version`, when that is a string.
-    pub version: Option<String>,
-    /// False when its `complete` is false.
-    pub complete: bool,
+/// A record, where it stands.
+pub struct Line<'a> {
+    /// What decides.
+    pub head: Head<'a>,
+    /// Where it begins.
+    pub offset: u64,
+    /// All of it, without its line break.
+    pub bytes: &'a [u8],
 }
 
 /// Bytes after the last line break: what a killed run was writing.
@@ -30,64 +29,27 @@ pub struct Tail {
     pub whole: bool,
 }
 
-#[derive(Deserialize)]
-struct RawHead {
-    id: Option<Scalar>,
-    #[serde(rename = "_version")]
-    version: Option<Scalar>,
-    complete: Option<Scalar>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Flag(bool),
-    Other(IgnoredAny),
-}
-
-/// Reads a line as a record; the error says what is wrong with it.
-pub fn parse_head(line: &[u8]) -> Result<Head, String> {
-    let text =
-        std::str::from_utf8(line).map_err(|e| format!("not UTF-8 text at byte {}", e.valid_up_to() + 1))?;
-    if text.contains('\0') {
-        return Err("it holds NUL bytes".into());
-    }
-    if !text.trim_start().starts_with('{') {
-        return Err("it is not a JSON object".into());
-    }
-    let mut json = serde_json::Deserializer::from_str(text);
-    let raw = RawHead::deserialize(&mut json).map_err(|e| json_fault(&e))?;
-    json.end().map_err(|_| "more follows after the record, as if two lines had been merged")?;
-    let Some(Scalar::Text(id)) = raw.id else {
-        return Err("it has no `id` that is a string".into());
+/// Whether these bytes are the beginning of a JSON value, and no whole one: what is left of a line when
+/// its writer is killed. After a power cut, NUL bytes may stand for the rest.
+fn is_torn(bytes: &[u8]) -> bool {
+    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let text = match std::str::from_utf8(&bytes[..written]) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => return true,
+        Err(_) => return false,
     };
-    let version = if let Some(Scalar::Text(version)) = raw.version { Some(version) } else { None };
-    Ok(Head { id, version, complete: !matches!(raw.complete, Some(Scalar::Flag(false))) })
-}
-
-fn json_fault(error: &serde_json::Error) -> String {
-    use serde_json::error::Category;
-    match error.classify() {
-        Category::Eof => "it is cut off".into(),
-        Category::Data => "a field that may stand there once stands there twice".into(),
-        Category::Syntax | Category::Io => format!("not valid JSON at column {}", error.column()),
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => error.is_eof(),
+        Ok(_) => written < bytes.len(),
     }
 }
 
-/// Whether these bytes are one JSON object, be it a record or not.
-fn is_object(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| {
-        text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
-    })
-}
-
-/// Calls `each` with every record's head, offset and length, the unended last one included when it is
-/// whole; returns what stands after the last line break. Blank lines are passed over.
+/// Calls `each` with every record, the unended last one included when it is whole; returns what stands
+/// after the last line break. Blank lines are passed over. What `each` finds wrong with a line is damage, too.
 pub fn scan(
     file: &str,
     mut reader: impl BufRead,
-    mut each: impl FnMut(Head, u64, u32),
+    mut each: impl FnMut(Line) -> Result<(), String>,
 ) -> Result<Option<Tail>> {
     let (mut offset, mut number) = (0u64, 0usize);
     let mut line = Vec::new();
@@ -99,15 +61,14 @@ pub fn scan(
             return Ok(None);
         }
         let ended = line.last() == Some(&b'\n');
-        if !ended && !is_object(&line) {
+        if !ended && is_torn(&line) {
             return Ok(Some(Tail { offset, bytes: line, whole: false }));
         }
-        let record = if ended { &line[..length - 1] } else { &line[..] };
-        if !record.trim_ascii().is_empty() {
-            let fault = |what: &str| damage(file, number, record, what);
-            let head = parse_head(record).map_err(|what| fault(&what))?;
-            let size = u32::try_from(record.len()).map_err(|_| fault("it is longer than 4 GiB"))?;
-            each(head, offset, size);
+        let bytes = if ended { &line[..length - 1] } else { &line[..] };
+        if !bytes.trim_ascii().is_empty() {
+            let head = Head::parse(bytes);
+            head.and_then(|head| each(Line { head, offset, bytes }))
+                .map_err(|what| damage(file, number, bytes, &what))?;
         }
         if !ended {
             return Ok(Some(Tail { offset, bytes: line, whole: true }));
@@ -121,7 +82,7 @@ fn read_error(file: &str, error: &io::Error) -> Error {
 }
 
 /// The error of a line that is not a record. Nothing is changed: a person must look.
-fn damage(file: &str, number: usize, line: &[u8], what: &str) -> Error {
+pub(super) fn damage(file: &str, number: usize, line: &[u8], what: &str) -> Error {
     let shown = &line[..line.len().min(200)];
     let text = String::from_utf8_lossy(shown).into_owned();
     let place = Place { file: file.into(), line: number, column: 0, text };
@@ -134,34 +95,17 @@ fn damage(file: &str, number: usize, line: &[u8], what: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn fault(line: &[u8]) -> String {
-        parse_head(line).unwrap_err()
-    }
-
     #[test]
-    fn a_head_keeps_what_decides() {
-        let head =
-            parse_head(br#"{"x":[1,{"id":"no"}],"id":"\u0061b","_version":"v","complete":false} "#).unwrap();
-        assert_eq!(head, Head { id: "ab".into(), version: Some("v".into()), complete: false });
-        let head = parse_head(br#"{"id":"a","complete":null,"_version":3}"#).unwrap();
-        assert_eq!(head, Head { id: "a".into(), version: None, complete: true });
-    }
-
-    #[test]
-    fn every_sort_of_damage_has_its_words() {
-        assert_eq!(
-            fault(b"{\"id\":\"a\"}{\"id\":\"b\"}"),
-            "more follows after the record, as if two lines had been merged"
-        );
-        assert_eq!(fault(b"{\"id\":\"a\",\"x\":\"b"), "it is cut off");
-        assert_eq!(fault(b"{\"id\":\"a\0\"}"), "it holds NUL bytes");
-        assert_eq!(fault(b"{\"id\":\"\xff\"}"), "not UTF-8 text at byte 8");
-        assert_eq!(fault(b"[\"a\",null,null]"), "it is not a JSON object");
-        assert_eq!(fault(b"{\"id\":7}"), "it has no `id` that is a string");
-        assert_eq!(fault(b"{\"id\":\"a\",}"), "not valid JSON at column 11");
-        assert_eq!(
-            fault(b"{\"id\":\"a\",\"id\":\"b\"}"),
-            "a field that may stand there once stands there twice"
-        );
+    fn only_what_a_killed_writer_leaves_is_torn() {
+        for torn in
+            [&b"{"[..], b"{\"id\":\"a", b"{\"id\":\"\xc3", b"{\"id\":\"a\"\0\0", b"\0\0", b"{\"id\":\"a\"}\0"]
+        {
+            assert!(is_torn(torn), "{:?}", String::from_utf8_lossy(torn));
+        }
+        for other in
+            [&b"{\"id\":\"a\"}"[..], b"{\"id\":\"a\"}*", b"{\"id\":\"\xff", b"{id", b"{\"a\0b", b"[1]"]
+        {
+            assert!(!is_torn(other), "{:?}", String::from_utf8_lossy(other));
+        }
     }
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexSet;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::base::hash::{self, canonical};
 use crate::base::{Error, Kind, Result, suggest};
+use crate::store::Version;
 
 /// What the command line asks to do again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,44 +53,43 @@ impl Redo {
     }
 }
 
-/// What a record was made from, in short hashes: when one of them differs, the record is stale.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version([String; 4]);
-
-/// What each part of a version stands for, as a person reads it.
+/// What each part of a [`Version`] stands for, as a person reads it.
 pub const PARTS: [&str; 4] = ["item", "backends", "code", "version"];
 
-impl Version {
-    /// From the four things that a record depends on: see [`PARTS`].
-    pub fn new(item: &Value, backends: &str, code: &str, option: &Value) -> Version {
-        Version([short_hash(&canonical(item)), short_hash(backends), short_hash(code), option_hash(option)])
+/// What all records of a job are made from: when it or the item differs, a record is stale.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    backends: u32,
+    code: u32,
+}
+
+impl Origin {
+    /// From the identity of the backends and the hash of the code.
+    pub fn new(backends: &str, code: &str) -> Origin {
+        Origin { backends: short_hash(backends), code: short_hash(code) }
     }
 
-    /// As it stands in a record's `_version`.
-    pub fn text(&self) -> String {
-        self.0.join("-")
-    }
-
-    /// Which parts differ from a record's `_version`; all of them when it has none.
-    pub fn changed_since(&self, recorded: Option<&str>) -> Vec<&'static str> {
-        let old: Vec<&str> = recorded.map(|text| text.split('-').collect()).unwrap_or_default();
-        let differs = |i: &usize| old.get(*i) != Some(&self.0[*i].as_str());
-        (0..PARTS.len()).filter(differs).map(|i| PARTS[i]).collect()
+    /// The version of an item's record; `option` is what else it depends on.
+    pub fn version(&self, item: &Value, option: &Value) -> Version {
+        let option = if option.is_null() { 0 } else { short_hash(&canonical(option)) };
+        Version([short_hash(&canonical(item)), self.backends, self.code, option])
     }
 }
 
-/// Whether the text of a [`Version`] was made from this item.
-pub fn is_version_of(text: &str, item: &Value) -> bool {
-    text.split('-').next() == Some(&short_hash(&canonical(item)))
+/// Which parts of a version differ from a record's; all of them when that has none.
+fn changed(now: Version, recorded: Option<Version>) -> impl Iterator<Item = &'static str> {
+    let differs = move |i: &usize| recorded.is_none_or(|old| old.0[*i] != now.0[*i]);
+    (0..PARTS.len()).filter(differs).map(|i| PARTS[i])
 }
 
-fn option_hash(option: &Value) -> String {
-    if option.is_null() { "0".into() } else { short_hash(&canonical(option)) }
+/// Whether a version is of this item.
+pub fn is_version_of(version: Version, item: &Value) -> bool {
+    version.0[0] == short_hash(&canonical(item))
 }
 
 /// 32 bits of SHA-256: enough to tell the versions of one record apart.
-fn short_hash(text: &str) -> String {
-    hash::sha256(text)[..8].to_string()
+fn short_hash(text: &str) -> u32 {
+    (hash::short(text) >> 32) as u32
 }
 
 /// What is known of an item before it runs.
@@ -107,9 +107,9 @@ pub enum Fate {
 
 /// What the checkpoint holds of an item.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct Held {
     /// Its version.
-    pub version: Option<&'a str>,
+    pub version: Option<Version>,
     /// Whether it counts as done.
     pub complete: bool,
 }
@@ -119,42 +119,71 @@ pub struct Held<'a> {
 pub struct Plan {
     /// One entry an item.
     pub fates: Vec<Fate>,
+    /// The version of each; none when it cannot be read.
+    versions: Vec<Option<Version>>,
     /// How many records are stale (whether redone or not), by the part that changed.
     pub stale_because: BTreeMap<&'static str, usize>,
     /// Stale records that are kept.
     pub stale: usize,
     /// The hash of each id, in the order of the items.
-    found: IndexSet<u64>,
+    hashes: Vec<u64>,
+    /// Where in `hashes` each of them stands.
+    places: HashTable<u32>,
 }
 
 impl Plan {
     /// Adds the next item; an id that came before is an error.
-    pub fn add(&mut self, id: &str, version: &Version, held: Option<Held>, redo: &Redo) -> Result<()> {
+    pub fn add(&mut self, id: &str, version: Version, held: Option<Held>, redo: &Redo) -> Result<()> {
         self.note(id)?;
-        let changed = held.filter(|held| held.complete).map(|held| version.changed_since(held.version));
-        for part in changed.iter().flatten() {
+        let held = held.filter(|held| held.complete);
+        for part in held.iter().flat_map(|held| changed(version, held.version)) {
             *self.stale_because.entry(part).or_default() += 1;
         }
-        let fate = match changed {
+        let fate = match held.map(|held| held.version != Some(version)) {
             None => Fate::ToDo,
-            Some(parts) if redo.wants(id, !parts.is_empty()) => Fate::ToDo,
-            Some(parts) if parts.is_empty() => Fate::Done,
-            Some(_) => Fate::Stale,
+            Some(stale) if redo.wants(id, stale) => Fate::ToDo,
+            Some(false) => Fate::Done,
+            Some(true) => Fate::Stale,
         };
         self.stale += usize::from(fate == Fate::Stale);
-        self.fates.push(fate);
+        self.push(fate, Some(version));
         Ok(())
     }
 
     /// Adds an item that cannot be read: it is to do, and will fail.
     pub fn add_unreadable(&mut self, id: &str) -> Result<()> {
         self.note(id)?;
-        self.fates.push(Fate::ToDo);
+        self.push(Fate::ToDo, None);
         Ok(())
     }
 
+    fn push(&mut self, fate: Fate, version: Option<Version>) {
+        self.fates.push(fate);
+        self.versions.push(version);
+    }
+
     fn note(&mut self, id: &str) -> Result<()> {
-        if self.found.insert(id_hash(id)) { Ok(()) } else { Err(duplicate(id, self.fates.len())) }
+        let Plan { hashes, places, .. } = self;
+        let hash = hash::short(id);
+        let place = u32::try_from(hashes.len()).map_err(|_| too_many())?;
+        let of = |place: &u32| hashes[*place as usize];
+        match places.entry(hash, |place| of(place) == hash, of) {
+            Entry::Occupied(_) => return Err(duplicate(id, hashes.len())),
+            Entry::Vacant(free) => drop(free.insert(place)),
+        }
+        hashes.push(hash);
+        Ok(())
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        let hash = hash::short(id);
+        let place = self.places.find(hash, |place| self.hashes[*place as usize] == hash)?;
+        Some(*place as usize)
+    }
+
+    /// Fate and version of all items, in their order.
+    pub fn items(&self) -> impl Iterator<Item = (Fate, Option<Version>)> {
+        self.fates.iter().copied().zip(self.versions.iter().copied())
     }
 
     /// How many items have a fate.
@@ -164,29 +193,28 @@ impl Plan {
 
     /// Whether an item of this id was added.
     pub fn has(&self, id: &str) -> bool {
-        self.found.contains(&id_hash(id))
+        self.place(id).is_some()
     }
 
     /// What becomes of an item.
     pub fn fate(&self, id: &str) -> Option<Fate> {
-        self.fates.get(self.found.get_index_of(&id_hash(id))?).copied()
+        self.fates.get(self.place(id)?).copied()
     }
 
     /// The hash of each id, and the item's fate, in their order.
     pub fn ids(&self) -> impl Iterator<Item = (u64, Fate)> {
-        self.found.iter().copied().zip(self.fates.iter().copied())
+        self.hashes.iter().copied().zip(self.fates.iter().copied())
     }
 
     /// The hash of the id of the item at this place.
     pub fn id_at(&self, place: usize) -> Option<u64> {
-        self.found.get_index(place).copied()
+        self.hashes.get(place).copied()
     }
 }
 
-/// Ids are compared by 64 bits of SHA-256, so that a million of them take little room.
-pub fn id_hash(id: &str) -> u64 {
-    let digest = Sha256::digest(id.as_bytes());
-    digest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+fn too_many() -> Error {
+    Error::new(Kind::Limit, "a job has more than 4 billion items")
+        .hint("split them among several checkpoints")
 }
 
 fn duplicate(id: &str, index: usize) -> Error {
@@ -222,45 +250,53 @@ mod tests {
     use serde_json::json;
 
     fn version(item: Value, code: &str) -> Version {
-        Version::new(&item, "b", code, &Value::Null)
+        Origin::new("b", code).version(&item, &Value::Null)
     }
 
     #[test]
     fn a_version_tells_what_changed() {
-        let old = version(json!({"id": "a", "x": 1}), "code").text();
-        assert!(version(json!({"x": 1, "id": "a"}), "code").changed_since(Some(&old)).is_empty());
-        assert_eq!(version(json!({"id": "a", "x": 2}), "code").changed_since(Some(&old)), ["item"]);
-        assert_eq!(version(json!({"id": "a", "x": 1}), "other").changed_since(Some(&old)), ["code"]);
-        assert_eq!(version(json!({}), "code").changed_since(None), PARTS);
+        let old = version(json!({"id": "a", "x": 1}), "code");
+        let parts = |item, code| changed(version(item, code), Some(old)).collect::<Vec<_>>();
+        assert!(parts(json!({"x": 1, "id": "a"}), "code").is_empty());
+        assert_eq!(parts(json!({"id": "a", "x": 2}), "code"), ["item"]);
+        assert_eq!(parts(json!({"id": "a", "x": 1}), "other"), ["code"]);
+        assert_eq!(changed(old, None).collect::<Vec<_>>(), PARTS);
+    }
+
+    #[test]
+    fn versions_are_those_of_all_releases() {
+        let version = Origin::new("backends", "code").version(&json!({"id": "a", "n": 1}), &json!("v"));
+        assert_eq!(version.to_string(), "ebddcace-d8f9b68a-5694d08a-d1a4dc8b");
+        assert_eq!(super::tests::version(json!({"id": "a"}), "code").0[3], 0);
     }
 
     #[test]
     fn plans_follow_the_checkpoint_and_the_wish() {
         let now = version(json!({"id": "a"}), "code");
-        let (current, old) = (now.text(), "x-x-x-x");
+        let (current, old) = (now, Version([1; 4]));
         let held = |version| Some(Held { version: Some(version), complete: true });
         let fate = |held, redo: &Redo| {
             let mut plan = Plan::default();
-            plan.add("a", &now, held, redo).unwrap();
+            plan.add("a", now, held, redo).unwrap();
             plan.fates[0]
         };
         assert_eq!(fate(None, &Redo::Nothing), Fate::ToDo);
         assert_eq!(fate(Some(Held { version: None, complete: false }), &Redo::Nothing), Fate::ToDo);
-        assert_eq!(fate(held(&current), &Redo::Nothing), Fate::Done);
-        assert_eq!(fate(held(&current), &Redo::Stale), Fate::Done);
-        assert_eq!(fate(held(&current), &Redo::All), Fate::ToDo);
+        assert_eq!(fate(held(current), &Redo::Nothing), Fate::Done);
+        assert_eq!(fate(held(current), &Redo::Stale), Fate::Done);
+        assert_eq!(fate(held(current), &Redo::All), Fate::ToDo);
         assert_eq!(fate(held(old), &Redo::Nothing), Fate::Stale);
         assert_eq!(fate(held(old), &Redo::Stale), Fate::ToDo);
-        assert_eq!(fate(held(&current), &Redo::parse("b, a")), Fate::ToDo);
-        assert_eq!(fate(held(&current), &Redo::parse("b")), Fate::Done);
+        assert_eq!(fate(held(current), &Redo::parse("b, a")), Fate::ToDo);
+        assert_eq!(fate(held(current), &Redo::parse("b")), Fate::Done);
     }
 
     #[test]
     fn ids_are_checked() {
         let mut plan = Plan::default();
         let now = version(json!({}), "");
-        plan.add("a", &now, None, &Redo::Nothing).unwrap();
-        assert!(plan.add("a", &now, None, &Redo::Nothing).unwrap_err().message().contains("`a`"));
+        plan.add("a", now, None, &Redo::Nothing).unwrap();
+        assert!(plan.add("a", now, None, &Redo::Nothing).unwrap_err().message().contains("`a`"));
         assert!(item_id(&json!({"id": 3}), 0).is_err());
         assert!(item_id(&json!({"ID": "x"}), 0).unwrap_err().message().contains("`ID`"));
         assert_eq!(item_id(&json!({"id": "x"}), 0).unwrap(), "x");

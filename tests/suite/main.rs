@@ -8,6 +8,7 @@ mod check_live;
 mod claude;
 mod claude_hostile;
 mod cli;
+mod damage;
 mod dead_backends;
 mod deadlines;
 mod docs;

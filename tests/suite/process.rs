@@ -10,7 +10,7 @@ use fthost::base::events::Silent;
 use fthost::base::{Error, Kind};
 use fthost::store::Project;
 use fthost::work::World;
-use fthost::work::process::{self, BadItem, Item, Items, Job};
+use fthost::work::process::{self, Item, Items, Job, Unread};
 use serde_json::{Value, json};
 
 use crate::support::{TestProject, live_config};
@@ -444,12 +444,12 @@ fn a_captured_value_that_holds_itself_is_refused() {
 struct Stopping(World, AtomicUsize);
 
 impl Items<()> for Stopping {
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<()>, BadItem>> + Send + '_> {
-        Box::new((0..1000).map(|n| {
+    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, ()>> + Send + '_> {
+        Box::new((0..1000).map(|n| -> Unread<'_, ()> {
             if self.1.fetch_add(1, Ordering::SeqCst) == 9 {
                 self.0.stop.drain_because(Error::new(Kind::Interrupted, "interrupted"));
             }
-            Ok(Item { id: n.to_string(), plain: Value::Null, payload: () })
+            Box::new(move || Ok(Item { id: n.to_string(), plain: Value::Null, payload: () }))
         }))
     }
 }
@@ -473,8 +473,8 @@ fn planning_ends_when_the_run_is_to_stop() {
         items: &items,
         backends: String::new(),
         code: String::new(),
-        version_of: &|()| Ok(Value::Null),
-        worker: &|(), _| panic!("nothing may be worked on"),
+        version_of: &|_| Ok(Value::Null),
+        worker: &|_, _| panic!("nothing may be worked on"),
     };
     assert_eq!(process::run(&items.0, job).unwrap_err().kind(), Kind::Interrupted);
     assert_eq!(items.1.load(Ordering::SeqCst), 10);

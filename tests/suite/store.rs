@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fthost::base::{Error, Kind};
 use fthost::store::failed::{FailedFile, FailedItem};
-use fthost::store::{Checkpoint, Mode, Opened, Project};
+use fthost::store::{Checkpoint, Mode, Opened, Project, Version};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -231,7 +231,7 @@ fn a_failed_write_leaves_the_old_file_and_no_rest() {
 #[test]
 fn a_checkpoint_keeps_the_last_record_of_an_id() {
     let (dir, project) = project();
-    let lines = "{\"id\":\"b\",\"n\":1}\n\n{\"id\":\"a\",\"_version\":\"v1\"}\r\n{\"complete\":false,\"id\":\"b\",\"n\":2}\n";
+    let lines = "{\"id\":\"b\",\"n\":1}\n\n{\"id\":\"a\",\"_version\":\"00000001-00000002-00000003-0\"}\r\n{\"complete\":false,\"id\":\"b\",\"n\":2}\n";
     put(dir.path(), CKPT, lines.as_bytes());
     let opened = Checkpoint::open(&project, CKPT, Mode::Read).unwrap();
     let checkpoint = opened.checkpoint;
@@ -241,7 +241,7 @@ fn a_checkpoint_keeps_the_last_record_of_an_id() {
             && !checkpoint.contains_complete("b")
             && !checkpoint.contains_complete("c")
     );
-    assert_eq!(checkpoint.entry("a").unwrap().version.as_deref(), Some("v1"));
+    assert_eq!(checkpoint.entry("a").unwrap().version, Some(Version([1, 2, 3, 0])));
     assert_eq!(checkpoint.record("b").unwrap(), Some(json!({"complete": false, "id": "b", "n": 2})));
     assert_eq!(checkpoint.record("c").unwrap(), None);
     assert_eq!(kind(checkpoint.append(&record("z", json!(1)))), Kind::Internal);

@@ -13,10 +13,10 @@ pub use assume::{Assumed, assumed_reply};
 pub use sample::Sample;
 
 use super::backends::{Backend, Line};
-use super::plan::{self, Plan};
+use super::plan::Plan;
 use super::process::Job;
 use super::{Scope, World};
-use crate::base::Result;
+use crate::base::{Result, hash};
 use crate::llm::stub::{self, Stub};
 use crate::llm::{Request, Usage};
 use crate::pipeline::tokens::{self, Encoding};
@@ -225,6 +225,6 @@ impl Spent {
 pub(super) fn sample<T>(world: &World, job: &Job<T>, plan: &mut Plan) -> Result<Option<Sample>> {
     let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) else { return Ok(None) };
     let known = world.ledger.jobs()?.into_iter().filter(|known| known.plan.name == job.key);
-    let begun = known.flat_map(|known| known.items).map(|item| plan::id_hash(&item.item)).collect();
+    let begun = known.flat_map(|known| known.items).map(|item| hash::short(&item.item)).collect();
     Ok(Some(dry.sample(&job.name, &begun, plan)))
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Step;
-use crate::work::plan::{Fate, Plan, id_hash};
+use crate::base::hash;
+use crate::work::plan::{Fate, Plan};
 
 /// Items that are tried, of those that stand for equally many.
 const TRIED: usize = 3;
@@ -21,7 +22,7 @@ pub struct Sample {
 impl Sample {
     /// For how many an item stands.
     pub fn weight(&self, id: &str) -> f64 {
-        self.weights.get(&id_hash(id)).copied().unwrap_or(1.0)
+        self.weights.get(&hash::short(id)).copied().unwrap_or(1.0)
     }
 
     /// The hashes of the ids that would be worked on, and are not.

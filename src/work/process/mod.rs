@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Fate, Held, Plan, Version};
+use super::plan::{Fate, Held, Origin, Plan};
 use super::{Scope, World, dry, pool};
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
@@ -23,7 +23,7 @@ pub struct Item<T> {
     pub id: String,
     /// As plain JSON, for its version.
     pub plain: Value,
-    /// What the worker gets.
+    /// What the worker gets besides.
     pub payload: T,
 }
 
@@ -44,11 +44,14 @@ impl From<Error> for BadItem {
 /// Items, as often as they are asked for: once to plan, once to work.
 pub trait Items<T>: Sync {
     /// The items from the first on.
-    fn pass(&self) -> Box<dyn Iterator<Item = Result<Item<T>, BadItem>> + Send + '_>;
+    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, T>> + Send + '_>;
 }
 
+/// Reads an item: of a million that are done, only the first pass asks for them.
+pub type Unread<'a, T> = Box<dyn FnOnce() -> Result<Item<T>, BadItem> + Send + 'a>;
+
 /// The value of `options.version` for an item.
-pub type VersionOf<'a, T> = &'a (dyn Fn(&T) -> Result<Value> + Sync);
+pub type VersionOf<'a, T> = &'a (dyn Fn(&Item<T>) -> Result<Value> + Sync);
 
 /// What is to be done.
 pub struct Job<'a, T> {
@@ -73,7 +76,7 @@ pub struct Job<'a, T> {
     /// What else the record depends on.
     pub version_of: VersionOf<'a, T>,
     /// Makes an item's record.
-    pub worker: &'a (dyn Fn(T, Scope) -> Result<Value> + Sync),
+    pub worker: &'a (dyn Fn(Item<T>, Scope) -> Result<Value> + Sync),
 }
 
 /// Runs a job; the summary is what scripts get.
@@ -84,7 +87,7 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
     if let Some(opened) = files.checkpoint.as_ref().filter(|_| job.checkpoint.as_ref() == Some(&job.key)) {
         job.key = opened.path().into();
     }
-    let (mut plan, versions) = plan(world, &job, &files)?;
+    let mut plan = plan(world, &job, &files)?;
     let sample = dry::sample(world, &job, &mut plan)?;
     files.forget_left_out(&plan);
     let to_do = plan.count(Fate::ToDo);
@@ -93,9 +96,9 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
         world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     }
     let shift = Shift::new(world, &job, &files, sample);
-    let items = job.items.pass().zip(plan.fates.iter().zip(versions)).take_while(|_| shift.goes_on());
-    let open = items.filter(|(_, (fate, _))| **fate == Fate::ToDo);
-    pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, &version));
+    let items = job.items.pass().zip(plan.items()).take_while(|_| shift.goes_on());
+    let open = items.filter(|(_, (fate, _))| *fate == Fate::ToDo);
+    pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, version));
     let to_the_end = shift.goes_on();
     shift.tell_of_lost();
     let tally = world.stop_on_disk_error(shift.close())?;
@@ -159,31 +162,29 @@ impl Files {
 }
 
 /// First pass: every item's fate and version, before anything runs.
-fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<(Plan, Vec<String>)> {
-    let (mut plan, mut versions) = (Plan::default(), Vec::new());
+fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<Plan> {
+    let mut plan = Plan::default();
+    let origin = Origin::new(&job.backends, &job.code);
     let limit = world.options.limit.filter(|_| !job.nested).unwrap_or(usize::MAX);
     for item in job.items.pass().take(limit) {
         world.stop.check()?;
-        let item = match item {
+        let item = match item() {
             Ok(item) => item,
             Err(BadItem { id: Some(id), .. }) => {
                 plan.add_unreadable(&id)?;
-                versions.push(String::new());
                 continue;
             }
             Err(BadItem { id: None, error }) => return Err(error),
         };
-        let option = (job.version_of)(&item.payload)?;
-        let version = Version::new(&item.plain, &job.backends, &job.code, &option);
-        let entry = files.entry(&item.id);
-        let held = entry.as_ref().map(|e| Held { version: e.version.as_deref(), complete: e.complete });
-        plan.add(&item.id, &version, held, &world.options.redo)?;
-        versions.push(version.text());
+        let option = (job.version_of)(&item)?;
+        let version = origin.version(&item.plain, &option);
+        let held = files.entry(&item.id).map(|e| Held { version: e.version, complete: e.complete });
+        plan.add(&item.id, version, held, &world.options.redo)?;
     }
     for id in world.options.redo.ids().iter().filter(|id| !job.nested && !plan.has(id)) {
         world.emit(Event::Warning(format!("--redo: {} has no item `{id}`", job.name)));
     }
-    Ok((plan, versions))
+    Ok(plan)
 }
 
 /// The error of items that are others in the second pass: what was planned does not hold for them.

@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 use super::super::dry::Sample;
 use super::super::replay::Replay;
 use super::super::{Scope, World, plan};
-use super::{BadItem, Files, Item, Job, changed};
+use super::{BadItem, Files, Job, Unread, changed};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::store::failed::FailedItem;
 use crate::store::ledger::Ending;
+use crate::store::{Version, checkpoint};
 
 /// So many first items failing alike at one place stop the run: the next thousand would, too.
 const ALIKE: usize = 5;
@@ -77,30 +78,31 @@ impl<'a, T: Send> Shift<'a, T> {
     }
 
     /// Does an item, and keeps its record or why there is none.
-    pub fn work_on(&self, item: Result<Item<T>, BadItem>, version: &str) {
+    pub fn work_on(&self, item: Unread<T>, version: Option<Version>) {
         self.begun.fetch_add(1, Ordering::Relaxed);
-        let item = match item {
+        let item = match item() {
             Ok(item) => item,
             Err(BadItem { id: Some(id), error }) => return self.fail(&id, error),
             Err(BadItem { id: None, error }) => return self.give_up(error),
         };
-        if !plan::is_version_of(version, &item.plain) {
+        let Some(version) = version.filter(|version| plan::is_version_of(*version, &item.plain)) else {
             return self.fail(&item.id, changed());
-        }
+        };
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
         let replay =
             Arc::new(Replay::new(self.world.ledger.clone(), &self.key, &item.id, self.world.options.fresh));
         let scope = Scope { weight, replay: Some(replay.clone()), ..Scope::item(&item.id, deadline) };
-        match catch_panic("an item", || (self.job.worker)(item.payload, scope)) {
-            Ok(value) => match labelled(value, &item.id, version) {
-                Ok(record) => self.keep(&item.id, record, &replay),
+        let id = item.id.clone();
+        match catch_panic("an item", || (self.job.worker)(item, scope)) {
+            Ok(value) => match labelled(value, &id, version) {
+                Ok(record) => self.keep(&id, record, &replay),
                 Err(error) => self.give_up(error),
             },
             Err(error) if error.kind().stops_the_run() => self.world.stop.drain_because(error),
             Err(error) => match replay.end(Ending::Failed) {
-                Ok(()) => self.fail(&item.id, error),
+                Ok(()) => self.fail(&id, error),
                 Err(disk) => self.world.stop.drain_because(disk),
             },
         }
@@ -197,7 +199,7 @@ impl<'a, T: Send> Shift<'a, T> {
 }
 
 /// The record with its id and version. Anything else would be lost, for every item: that ends the job.
-fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>> {
+fn labelled(value: Value, id: &str, version: Version) -> Result<Map<String, Value>> {
     let hint = "end it with the item's record: #{id: item.id, ...}";
     let fault =
         |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
@@ -212,8 +214,12 @@ fn labelled(value: Value, id: &str, version: &str) -> Result<Map<String, Value>>
             return Err(fault(format!("a record with the id {other} for the item `{id}`")).hint(hint));
         }
     }
-    record.insert("_version".into(), version.into());
-    Ok(record)
+    record.insert("_version".into(), version.to_string().into());
+    match checkpoint::fault(&record)? {
+        None => Ok(record),
+        Some(what) => Err(fault(format!("a record for the item `{id}` that cannot be kept: {what}"))
+            .hint("`complete` is true or false; a record without it is complete")),
+    }
 }
 
 /// Of one kind, at one place.

@@ -1,0 +1,172 @@
+//! Whether a verdict that was read can be one that was written: a flag, a score or an answer that no
+//! judge's record can have, or that contradicts another, is damage and decides nothing.
+
+use serde_json::{Map, Value};
+
+use crate::base::Result;
+
+/// The words of answers.
+const WORDS: [&str; 4] = ["YES", "NO", "NA", "ERROR"];
+
+/// Scores are rounded to 3 decimals, thresholds are not.
+const ROUNDING: f64 = 0.000_501;
+
+/// Checks a record of [`score_assessment`](crate::pipeline::score::score_assessment) or
+/// [`strictest`](crate::pipeline::jury::strictest); the error says what is wrong. Fields that are not there are
+/// not missed: without a flag nothing passes.
+pub fn check(record: &Value) -> Result<(), String> {
+    let Some(record) = record.as_object() else { return Err("it is not a JSON object".into()) };
+    forms(record)?;
+    agreement(record)?;
+    let Some(verdicts) = record.get("verdicts") else { return Ok(()) };
+    let verdicts = verdicts.as_array().ok_or("its `verdicts` are not an array")?;
+    for (i, verdict) in verdicts.iter().enumerate() {
+        check(verdict).map_err(|what| format!("in its verdict number {}, {what}", i + 1))?;
+        if is(record, "pass") && verdict.get("pass") == Some(&Value::Bool(false)) {
+            return Err(format!("it passes, and its verdict number {} does not", i + 1));
+        }
+    }
+    Ok(())
+}
+
+/// Each known value has its form.
+fn forms(record: &Map<String, Value>) -> Result<(), String> {
+    let part = |value: &Value| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
+    let known: [(&[&str], &dyn Fn(&Value) -> bool, &str); 6] = [
+        (
+            &["pass", "complete", "safety_gate_failed", "disagreement"],
+            &Value::is_boolean,
+            "neither true nor false",
+        ),
+        (&["score", "threshold", "spread"], &part, "not a number from 0 to 1"),
+        (&["error_count"], &Value::is_u64, "not a count"),
+        (&["answers"], &are_answers, "not all YES, NO, NA or ERROR"),
+        (
+            &["category_scores"],
+            &|map| map.as_object().is_some_and(|map| map.values().all(part)),
+            "not all from 0 to 1",
+        ),
+        (&["rubric_hash", "transcript_hash"], &is_hash, "not 64 hexadecimal digits"),
+    ];
+    for (names, holds, what) in known {
+        if let Some(name) = names.iter().find(|name| record.get(**name).is_some_and(|value| !holds(value))) {
+            return Err(format!("its `{name}` is {what}"));
+        }
+    }
+    Ok(())
+}
+
+fn are_answers(answers: &Value) -> bool {
+    let known = |answer: &Value| answer.as_str().is_some_and(|word| WORDS.contains(&word));
+    answers.as_object().is_some_and(|map| map.values().all(known))
+}
+
+fn is_hash(value: &Value) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    value.as_str().is_some_and(|text| text.len() == 64 && text.bytes().all(digit))
+}
+
+/// No value speaks against a verdict that others speak for.
+fn agreement(record: &Map<String, Value>) -> Result<(), String> {
+    let number = |name: &str| record.get(name).and_then(Value::as_f64);
+    let below =
+        number("score").zip(number("threshold")).is_some_and(|(score, least)| score + ROUNDING < least);
+    let answers = record.get("answers").and_then(Value::as_object);
+    let error = answers.is_some_and(|map| map.values().any(|word| word == "ERROR"));
+    let errors = error || number("error_count").is_some_and(|count| count > 0.0);
+    let contradictions = [
+        ("pass", record.get("complete") == Some(&Value::Bool(false)), "it passes, and is not complete"),
+        ("pass", is(record, "safety_gate_failed"), "it passes, and its safety gate failed"),
+        ("pass", errors, "it passes, and has errors"),
+        ("pass", below, "it passes, and its score is below the threshold"),
+        ("complete", errors, "it is complete, and has errors"),
+    ];
+    let found = contradictions.into_iter().find(|(flag, against, _)| is(record, flag) && *against);
+    found.map_or(Ok(()), |(_, _, what)| Err(what.into()))
+}
+
+fn is(record: &Map<String, Value>, flag: &str) -> bool {
+    record.get(flag) == Some(&Value::Bool(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::jury::strictest;
+    use crate::pipeline::rubric::Rubric;
+    use crate::pipeline::score::score_assessment;
+    use serde_json::json;
+
+    fn good(answer: &str) -> Value {
+        let rubric = Rubric::from_value(json!({
+            "threshold": 0.5004, "gates": ["G"],
+            "categories": [{"name": "one", "weight": 1.0, "criteria": ["A"]}],
+            "criteria": [{"id": "A", "question": "?"}, {"id": "G", "question": "?"}],
+        }));
+        let talk = json!({"id": "t", "exchanges": [{"user": "u", "assistant": "a"}]});
+        score_assessment(&talk, &json!({"A": answer, "G": "YES"}), &rubric.unwrap(), "j").unwrap()
+    }
+
+    fn with(changes: Value) -> Value {
+        let mut record = good("YES");
+        record.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        record
+    }
+
+    #[test]
+    fn what_is_made_is_good() {
+        let records = ["YES", "NO", "NA", "what"].map(good);
+        for record in &records {
+            check(record).unwrap();
+            check(&strictest(&[good("YES"), record.clone()]).unwrap()).unwrap();
+        }
+        check(&json!({"id": "by hand"})).unwrap();
+        // As after rounding: exactly 0.5004 is written as 0.5, and reaches 0.5004.
+        check(&with(json!({"score": 0.5}))).unwrap();
+    }
+
+    #[test]
+    fn every_known_value_has_its_form() {
+        for (field, bad) in [
+            ("pass", json!(null)),
+            ("pass", json!("true")),
+            ("complete", json!(1)),
+            ("safety_gate_failed", json!("no")),
+            ("score", json!(8)),
+            ("score", json!("0.8")),
+            ("threshold", json!(-0.8)),
+            ("error_count", json!(0.5)),
+            ("answers", json!([])),
+            ("answers", json!({"A": "YEs"})),
+            ("answers", json!({"A": null})),
+            ("category_scores", json!({"one": 5})),
+            ("rubric_hash", json!("0f")),
+            ("transcript_hash", json!("G".repeat(64))),
+            ("verdicts", json!({})),
+        ] {
+            let fault = check(&with(json!({field: bad}))).unwrap_err();
+            assert!(fault.contains(&format!("its `{field}`")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_found() {
+        for (changes, what) in [
+            (json!({"complete": false}), "not complete"),
+            (json!({"safety_gate_failed": true}), "gate"),
+            (json!({"answers": {"A": "ERROR"}}), "errors"),
+            (json!({"error_count": 1}), "errors"),
+            (json!({"pass": false, "error_count": 1}), "it is complete, and has errors"),
+            (json!({"score": 0.499}), "below"),
+            (json!({"verdicts": [good("NO")]}), "verdict number 1 does not"),
+            (
+                json!({"verdicts": [good("YES"), with(json!({"complete": false}))]}),
+                "in its verdict number 2, it passes",
+            ),
+        ] {
+            let fault = check(&with(changes)).unwrap_err();
+            assert!(fault.contains(what), "{fault}");
+        }
+        check(&with(json!({"pass": false, "safety_gate_failed": true}))).unwrap();
+    }
+}
