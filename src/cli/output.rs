@@ -21,6 +21,7 @@ pub struct Output(Arc<Inner>);
 struct Inner {
     quiet: bool,
     json: bool,
+    machines: Machines,
     verbose: Mutex<bool>,
     progress: Progress,
     waits: Waits,
@@ -31,10 +32,12 @@ struct Inner {
 impl Output {
     /// An output for a command.
     pub fn new(quiet: bool, json: bool) -> Output {
-        let machine = |value: &Value| line(&mut std::io::stdout().lock(), &value.to_string());
+        let machines = Machines::default();
+        let machine = machines.clone();
+        let machine = move |value: &Value| machine.tell(value, false);
         let progress = Progress::new(!quiet, json.then(|| Box::new(machine) as Machine));
         let (verbose, waits, failures) = Default::default();
-        Output(Arc::new(Inner { quiet, json, verbose, progress, waits, failures }))
+        Output(Arc::new(Inner { quiet, json, machines, verbose, progress, waits, failures }))
     }
 
     /// Says every item as it ends.
@@ -52,7 +55,14 @@ impl Output {
     /// An event for machines.
     pub fn machine(&self, value: &Value) {
         if self.0.json {
-            line(&mut std::io::stdout().lock(), &value.to_string());
+            self.0.machines.tell(value, false);
+        }
+    }
+
+    /// The last event for machines: whoever comes later, on whatever thread, is not heard.
+    pub fn last(&self, value: &Value) {
+        if self.0.json {
+            self.0.machines.tell(value, true);
         }
     }
 
@@ -146,6 +156,20 @@ impl Events for Output {
             Event::ProcessStarted { job, to_do } => self.0.progress.start(&job, to_do),
             Event::ItemEnded { id, outcome, error } => self.item_ended(id, outcome, error),
             Event::ProcessEnded { .. } => self.0.progress.end(),
+        }
+    }
+}
+
+/// Stdout for machines: whether the last event is told.
+#[derive(Clone, Default)]
+struct Machines(Arc<Mutex<bool>>);
+
+impl Machines {
+    fn tell(&self, value: &Value, last: bool) {
+        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*ended {
+            *ended = last;
+            line(&mut std::io::stdout().lock(), &value.to_string());
         }
     }
 }
