@@ -265,6 +265,11 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
+    /// Whether it has come to its end.
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end; a command that takes too long is killed.
     pub fn wait(self) -> Ran {
         let pid = self.pid();
@@ -283,7 +288,7 @@ impl Running {
 
 /// Waits until something holds.
 #[track_caller]
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < end, "waited too long for {what}");
