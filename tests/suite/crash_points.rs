@@ -168,7 +168,7 @@ impl Course {
         let found = Mutex::new(BTreeMap::<usize, usize>::new());
         let next = Mutex::new((0..ALL.len()).map(|kind| (kind, 1)).collect::<Vec<_>>());
         let lane = || {
-            while let Some((kind, nth)) = next.lock().unwrap().pop() {
+            while let Some((kind, nth)) = { next.lock().unwrap().pop() } {
                 if self.killed_at(ALL[kind], nth) {
                     *found.lock().unwrap().entry(kind).or_default() += 1;
                     next.lock().unwrap().push((kind, nth + 1));

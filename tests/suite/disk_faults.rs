@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::strace::{self, Calls};
-use crate::support::{Ran, TestProject, figure};
+use crate::support::{Ran, TestProject, figure, remark};
 use fault_server::ModelServer;
 
 /// Twenty items, a model call and a file each, and a record of about 1 KiB.
@@ -62,7 +62,7 @@ struct Struck<'a> {
 impl Struck<'_> {
     /// Stopped by its surroundings, with these words, after so many calls; and goes on when all is well again.
     #[track_caller]
-    fn is_well_told(self, path: &str, remedy: &str, calls: std::ops::RangeInclusive<usize>) {
+    fn stopped_well(self, path: &str, remedy: &str, calls: std::ops::RangeInclusive<usize>) {
         let Struck { server, project, ran } = self;
         let served = server.requests().len();
         assert!(calls.contains(&served), "{path}: {served} calls, not {calls:?}\n{}", ran.err);
@@ -138,7 +138,7 @@ fn every_call_that_fails_stops_the_paid_calls() {
         let project = TestProject::live(&server, SCRIPT);
         let traced = strace::fail_at(&project, *calls, error, nth, RUN);
         assert!(traced.failed_at().is_some(), "{calls:?} was never failed:\n{}", traced.log);
-        Struck { server: &server, project: &project, ran: traced.ran }.is_well_told(
+        Struck { server: &server, project: &project, ran: traced.ran }.stopped_well(
             path,
             remedy,
             asked.clone(),
@@ -187,7 +187,7 @@ fn no_call_begins_after_a_failed_write_however_many_are_under_way() {
     assert!(late.unwrap_or_default() < Duration::from_millis(30), "a call came {late:?} after it");
     let asked = server.requests().len();
     assert!(asked < 20, "{asked} were asked");
-    Struck { server: &server, project: &project, ran: traced.ran }.is_well_told(
+    Struck { server: &server, project: &project, ran: traced.ran }.stopped_well(
         "data/c.jsonl",
         CHECK,
         4..=16,
@@ -204,7 +204,7 @@ fn a_limit_on_file_sizes_is_a_failed_write() {
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_fthost")]).current_dir(project.root());
     let ran = Ran::of(command);
     let struck = Struck { server: &server, project: &project, ran };
-    struck.is_well_told("data/c.jsonl", "`ulimit -f`", 7..=8);
+    struck.stopped_well("data/c.jsonl", "`ulimit -f`", 7..=8);
 }
 
 /// Whatever it is that fails, and wherever: elements of a `parallel_map` that have not begun ask nothing more.
@@ -228,7 +228,7 @@ fn with_mounts(project: &TestProject, words: &str) -> Option<Ran> {
     let mut probe = Command::new("unshare");
     let may = probe.args(["-m", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).output();
     if !may.is_ok_and(|output| output.status.success()) {
-        eprintln!("mounts are not allowed here: left out");
+        remark("mounts are not allowed here: full and read-only disks are left out");
         return None;
     }
     let mut command = Command::new("unshare");

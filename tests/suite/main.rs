@@ -22,6 +22,7 @@ mod golden_rhai;
 mod keys;
 mod layers;
 mod leaving;
+mod leftovers;
 mod live;
 mod llm;
 mod panics;

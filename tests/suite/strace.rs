@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, TestProject};
+use crate::support::{Ran, TestProject, remark};
 
 /// System calls of one kind: strace's name or `/pattern`, on these files of the project only (on all when empty).
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub fn is_there() -> bool {
     let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
     let there = tried.is_ok_and(|output| output.status.success());
     if !there {
-        eprintln!("there is no strace here: a cruder test stands in (install strace for the exact one)");
+        remark("there is no strace here: cruder tests stand in (install it for the exact ones)");
     }
     there
 }

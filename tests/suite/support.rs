@@ -301,6 +301,11 @@ pub fn long() -> bool {
     std::env::var_os("FTHOST_LONG").is_some()
 }
 
+/// Says what a test could not do here.
+pub fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr(), "    {text}");
+}
+
 /// A figure that was measured; shown in the long form (with `--nocapture`).
 pub fn figure(text: &str) {
     if long() {
