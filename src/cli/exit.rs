@@ -15,7 +15,7 @@ const SURROUNDINGS: u8 = 4;
 /// Another run holds the checkpoint (the system's EX_TEMPFAIL).
 const LOCKED: u8 = 75;
 /// Interrupted by a signal (128 + SIGINT).
-const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// The exit code of an error that ended the command.
 pub fn code(error: &Error) -> u8 {

@@ -32,6 +32,7 @@ use output::Output;
 pub fn main() -> ExitCode {
     // A panic is caught and reported as an error, without Rust's words.
     std::panic::set_hook(Box::new(|_| {}));
+    signals::outlive_file_limits();
     let args = Args::parse();
     let output = Output::new(args.common.quiet, args.command.json());
     let code = catch_panic("the command", || dispatch(&args, &output)).unwrap_or_else(|error| {

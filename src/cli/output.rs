@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Zoned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::progress::{Machine, Progress};
 use super::traffic::{Look, Traffic};
@@ -21,6 +21,7 @@ pub struct Output(Arc<Inner>);
 struct Inner {
     quiet: bool,
     json: bool,
+    machines: Machines,
     verbose: Mutex<bool>,
     progress: Progress,
     waits: Waits,
@@ -31,10 +32,12 @@ struct Inner {
 impl Output {
     /// An output for a command.
     pub fn new(quiet: bool, json: bool) -> Output {
-        let machine = |value: &Value| line(&mut std::io::stdout().lock(), &value.to_string());
+        let machines = Machines::default();
+        let machine = machines.clone();
+        let machine = move |value: &Value| machine.tell(value, false);
         let progress = Progress::new(!quiet, json.then(|| Box::new(machine) as Machine));
         let (verbose, waits, failures) = Default::default();
-        Output(Arc::new(Inner { quiet, json, verbose, progress, waits, failures }))
+        Output(Arc::new(Inner { quiet, json, machines, verbose, progress, waits, failures }))
     }
 
     /// Says every item as it ends.
@@ -52,7 +55,14 @@ impl Output {
     /// An event for machines.
     pub fn machine(&self, value: &Value) {
         if self.0.json {
-            line(&mut std::io::stdout().lock(), &value.to_string());
+            self.0.machines.tell(value, false);
+        }
+    }
+
+    /// The last event for machines: whoever comes later, on whatever thread, is not heard.
+    pub fn last(&self, value: &Value) {
+        if self.0.json {
+            self.0.machines.tell(value, true);
         }
     }
 
@@ -150,13 +160,22 @@ impl Events for Output {
     }
 }
 
+/// Stdout for machines: whether the last event is told.
+#[derive(Clone, Default)]
+struct Machines(Arc<Mutex<bool>>);
+
+impl Machines {
+    fn tell(&self, value: &Value, last: bool) {
+        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*ended {
+            *ended = last;
+            line(&mut std::io::stdout().lock(), &value.to_string());
+        }
+    }
+}
+
 /// Writes a line; a reader that has gone away is no error of ours.
 fn line(out: &mut dyn Write, text: &str) {
     let _ = writeln!(out, "{text}");
     let _ = out.flush();
-}
-
-/// The closing event for machines: what each backend did, and what is spent of each cap.
-pub fn end_event(exit: u8, seconds: f64, (backends, caps): (Value, Value)) -> Value {
-    json!({"event": "end", "exit": exit, "seconds": seconds, "backends": backends, "caps": caps})
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::args::{Common, Run};
 use super::check::show_errors;
-use super::output::{Output, end_event};
+use super::output::Output;
 use super::{dry, exit, project, signals, summary};
 use crate::author::check;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
+use crate::work::World;
 use crate::work::budget::Caps;
 use crate::work::plan::Redo;
 use crate::work::settings::Settings;
@@ -22,34 +22,51 @@ use crate::work::world::RunOptions;
 /// Runs the scripts; the exit code is that of the last one that ran. Whatever happens, the last event for
 /// machines is the end.
 pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
-    let started = Instant::now();
+    let end = End { started: Instant::now(), output: output.clone() };
     output.set_verbose(common.verbose);
-    let end = |code: u8, spent: (Value, Value)| {
-        let seconds = started.elapsed().as_secs_f64();
-        output.machine(&end_event(code, seconds, spent));
-        seconds
-    };
-    let Ready { session, units, _scratch } = match prepare(common, args, output) {
+    let Ready { session, units, _scratch } = match prepare(common, args, &end) {
         Ok(ready) => ready,
         Err(code) => {
-            end(code, (json!([]), json!([])));
+            end.tell(code, None);
             return Ok(code);
         }
     };
     let code = run_all(&session, &units, output);
+    report(code, &session.world, &end);
     session.world.close();
-    let world = &session.world;
+    Ok(code)
+}
+
+/// Tells what was done, or in a dry run what would be.
+fn report(code: u8, world: &World, end: &End) {
+    let output = &end.output;
     if let Some(dry) = &world.dry {
         // What a script that broke off would have asked for is not known.
         if code <= exit::ITEMS_FAILED {
             dry::report(dry, &world.budget, output);
         }
-        end(code, (json!([]), json!([])));
-        return Ok(code);
+        end.tell(code, Some(world));
+        return;
     }
-    let seconds = end(code, (summary::backends_json(world), summary::caps_json(world)));
+    let seconds = end.tell(code, Some(world));
     summary::totals(world, seconds, output);
-    Ok(code)
+}
+
+/// How a run's end is told to machines, once, by whoever comes to it first.
+#[derive(Clone)]
+struct End {
+    started: Instant,
+    output: Output,
+}
+
+impl End {
+    /// Tells the exit code and what was spent; gives the seconds that the run took.
+    fn tell(&self, code: u8, world: Option<&World>) -> f64 {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let world = world.filter(|world| world.dry.is_none());
+        self.output.last(&summary::end_json(code, seconds, world));
+        seconds
+    }
 }
 
 /// What is to be run.
@@ -62,12 +79,13 @@ struct Ready {
 
 /// The project and its checked scripts, ready to run. A mistake anywhere, also in a branch that never runs,
 /// is told now; what is left of it is the exit code.
-fn prepare(common: &Common, args: &Run, output: &Output) -> Result<Ready, u8> {
+fn prepare(common: &Common, args: &Run, end: &End) -> Result<Ready, u8> {
+    let output = &end.output;
     let tell = |error: Error| {
         output.error(&error);
         exit::code(&error)
     };
-    let (session, scratch) = open(common, args, output).map_err(tell)?;
+    let (session, scratch) = open(common, args, end).map_err(tell)?;
     let entries = entries(&session, args).map_err(tell)?;
     if show_errors(&check::entries(&session, &entries), output) {
         output.remark("nothing was run");
@@ -79,7 +97,8 @@ fn prepare(common: &Common, args: &Run, output: &Output) -> Result<Ready, u8> {
     Ok(Ready { session, units, _scratch: scratch })
 }
 
-fn open(common: &Common, args: &Run, output: &Output) -> Result<(Session, Option<TempDir>)> {
+fn open(common: &Common, args: &Run, end: &End) -> Result<(Session, Option<TempDir>)> {
+    let output = &end.output;
     let mut world = project::open(common, &format!("run {}", args.scripts.join(" ")), output)?;
     let scratch = args.dry_run.then(|| dry::prepare(&mut world, output)).transpose()?;
     world.options = options(args);
@@ -88,7 +107,14 @@ fn open(common: &Common, args: &Run, output: &Output) -> Result<(Session, Option
     world.cap(Caps { usd: args.max_usd, calls: args.max_calls });
     world.ledger.check()?;
     let session = Session::new(world);
-    signals::listen(&session.world, output, scratch.as_ref().map(|dir| dir.path().to_path_buf()))?;
+    let (forced, world) = (end.clone(), session.world.clone());
+    let leaving = signals::Leaving {
+        scratch: scratch.as_ref().map(|dir| dir.path().to_path_buf()),
+        tell_end: Box::new(move || {
+            forced.tell(exit::INTERRUPTED, Some(&world));
+        }),
+    };
+    signals::listen(&session.world, output, leaving)?;
     let world = session.world.clone();
     output.watch(Box::new(move || world.backends.spent()));
     Ok((session, scratch))

@@ -1,14 +1,17 @@
-//! Ctrl-C and SIGTERM: the first drains, the second leaves.
+//! Ctrl-C and SIGTERM: the first drains, the second leaves. And the signal of a file that grows over a limit.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::exit;
 use super::output::Output;
 use super::summary::count;
 use crate::base::cancel::Stop;
 use crate::base::{Error, Kind, Result};
+use crate::store::ledger::Ledger;
 use crate::work::World;
 
 /// How long requests on the wire may take once the run drains.
@@ -20,61 +23,87 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// How long scripts have to write down what they have, once requests are given up.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// Listens for the rest of the process's life; requests on the wire may come to their end, and are saved. A
-/// directory that is only for this run goes when it leaves.
-pub fn listen(world: &World, output: &Output, scratch: Option<PathBuf>) -> Result<()> {
-    listen_with(world, output, DRAIN, scratch)
+/// How long words may take to be written, before nobody seems to read them.
+const HEARD: Duration = Duration::from_millis(500);
+
+/// What is left to do when the process leaves before the command has come to its end.
+pub struct Leaving {
+    /// A directory that is only for this command.
+    pub scratch: Option<PathBuf>,
+    /// Tells the end to machines.
+    pub tell_end: Box<dyn FnOnce() + Send>,
+}
+
+/// Listens for the rest of the process's life; requests on the wire may come to their end, and are saved.
+pub fn listen(world: &World, output: &Output, leaving: Leaving) -> Result<()> {
+    listen_with(world, output, DRAIN, leaving)
 }
 
 /// Likewise, where nothing is saved: requests on the wire are given up at once.
 pub fn listen_impatiently(world: &World, output: &Output) -> Result<()> {
-    listen_with(world, output, Duration::ZERO, None)
+    listen_with(world, output, Duration::ZERO, Leaving { scratch: None, tell_end: Box::new(|| {}) })
 }
 
-fn listen_with(world: &World, output: &Output, drain: Duration, scratch: Option<PathBuf>) -> Result<()> {
+/// A file that grows over the system's limit (`ulimit -f`) is a failed write like any other; but the signal of it
+/// kills a process that does not listen. Nobody waits for it here: that there is a handler is enough, and it
+/// stays when the runtime that set it has gone.
+pub fn outlive_file_limits() {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+    let _inside = runtime.enter();
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+fn listen_with(world: &World, output: &Output, drain: Duration, leaving: Leaving) -> Result<()> {
     let runtime = world.runtime()?;
     let _inside = runtime.enter();
     let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
     let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-    let (stop, output) = (world.stop.clone(), output.clone());
-    let listener = Listener { stop, output, drain, scratch, interrupt, terminate };
-    runtime.spawn(listener.run());
+    let (stop, ledger, output) = (world.stop.clone(), world.ledger.clone(), output.clone());
+    let listener = Listener { stop, ledger, output, drain, interrupt, terminate };
+    runtime.spawn(listener.run(leaving));
     Ok(())
 }
 
 struct Listener {
     stop: Stop,
+    ledger: Arc<dyn Ledger>,
     output: Output,
     drain: Duration,
-    scratch: Option<PathBuf>,
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Listener {
-    async fn run(mut self) {
+    async fn run(mut self, leaving: Leaving) {
         self.next().await;
         self.stop.drain_because(interrupted());
         // What only waited has ended a moment later.
         tokio::time::sleep(MOMENT).await;
-        let calls = self.stop.calls();
-        self.output.remark(&match calls {
+        let (words, output) = (self.words(), self.output.clone());
+        say(move || output.remark(&words)).await;
+        let _ = tokio::time::timeout(self.drain, self.next()).await;
+        self.stop.abort.cancel();
+        tokio::time::sleep(LEAVE).await;
+        // The replies that have arrived are kept.
+        let ledger = self.ledger.clone();
+        let _ = tokio::time::timeout(LEAVE, tokio::task::spawn_blocking(move || ledger.close())).await;
+        if let Some(scratch) = &leaving.scratch {
+            let _ = std::fs::remove_dir_all(scratch);
+        }
+        say(leaving.tell_end).await;
+        std::process::exit(exit::INTERRUPTED.into());
+    }
+
+    fn words(&self) -> String {
+        match self.stop.calls() {
             _ if self.drain.is_zero() => "interrupted".to_string(),
             0 => "interrupted: saving".to_string(),
             n => {
                 let calls = count(n, "call");
                 format!("interrupted: waiting for {calls} on the wire, then saving (again: leave at once)")
             }
-        });
-        let _ = tokio::time::timeout(self.drain, self.next()).await;
-        self.stop.abort.cancel();
-        tokio::time::sleep(LEAVE).await;
-        if let Some(scratch) = &self.scratch {
-            let _ = std::fs::remove_dir_all(scratch);
         }
-        self.output.flush();
-        std::process::exit(130);
     }
 
     async fn next(&mut self) {
@@ -83,6 +112,11 @@ impl Listener {
             _ = self.terminate.recv() => {}
         }
     }
+}
+
+/// Says something, but waits no longer than a moment for a terminal that stands still or a pipe that is full.
+async fn say(words: impl FnOnce() + Send + 'static) {
+    let _ = tokio::time::timeout(HEARD, tokio::task::spawn_blocking(words)).await;
 }
 
 fn interrupted() -> Error {

@@ -72,8 +72,17 @@ fn backend_line(name: &str, width: usize, spent: &Spent) -> String {
     format!("{name:width$}  {calls} calls, {about}{input} tokens in, {output} out{usd}{unanswered}")
 }
 
-/// The same for machines.
-pub fn backends_json(world: &World) -> Value {
+/// The closing event for machines: what each backend did, how many kept replies were given again, and what is
+/// spent of each cap. Of a command that did nothing there is no world.
+pub fn end_json(code: u8, seconds: f64, world: Option<&World>) -> Value {
+    let backends: Vec<Value> = world.map(backends_json).unwrap_or_default();
+    let replayed = world.map_or(0, |world| world.replayed.load(Ordering::Relaxed));
+    let caps = world.and_then(|world| world.budget.caps().ok()).unwrap_or_default();
+    let caps: Vec<Value> = caps.iter().map(Cap::json).collect();
+    json!({"event": "end", "exit": code, "seconds": seconds, "backends": backends, "replayed": replayed, "caps": caps})
+}
+
+fn backends_json(world: &World) -> Vec<Value> {
     let one = |(name, spent): (String, Spent)| {
         json!({
             "name": name,
@@ -86,11 +95,6 @@ pub fn backends_json(world: &World) -> Value {
         })
     };
     world.backends.spent().into_iter().map(one).collect()
-}
-
-/// The caps for machines.
-pub fn caps_json(world: &World) -> Value {
-    world.budget.caps().unwrap_or_default().iter().map(Cap::json).collect()
 }
 
 /// `1 item`, `2 items`, `3 replies`.

@@ -67,8 +67,8 @@ mod functions {
     pub fn append_checkpoint(context: NativeCallContext, path: &str, record: Map) -> ScriptResult<()> {
         let ctx = Ctx::of(&context)?;
         let record = values::map_to_json(&record)?;
-        let result = ctx.world.checkpoint(path, Mode::Run).and_then(|checkpoint| checkpoint.append(&record));
-        Ok(ctx.world.stop_on_disk_error(result)?)
+        let checkpoint = ctx.world.checkpoint(path, Mode::Run)?;
+        Ok(ctx.world.stop_on_disk_error(checkpoint.append(&record))?)
     }
 
     /// Whether the checkpoint holds a complete record of an id: what `id in checkpoint` asks.

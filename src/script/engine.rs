@@ -78,12 +78,10 @@ impl ScriptEngine {
     pub fn run(&self, unit: &Unit, ctx: &Ctx) -> Result<()> {
         let mut global = self.engine.new_global_runtime_state();
         global.tag = Dynamic::from(ctx.clone());
-        let run =
-            || match Module::eval_ast_as_new_raw(&self.engine, &mut Scope::new(), &mut global, &unit.ast) {
-                Ok(_) => Ok(()),
-                Err(e) => self.finish(*e, &unit.path).map(drop),
-            };
-        catch_panic("a script", run)
+        match Module::eval_ast_as_new_raw(&self.engine, &mut Scope::new(), &mut global, &unit.ast) {
+            Ok(_) => Ok(()),
+            Err(e) => self.finish(*e, &unit.path).map(drop),
+        }
     }
 
     /// Evaluates a loaded script in the root context, for its value.
@@ -124,7 +122,8 @@ pub fn on_script_thread<T: Send>(f: impl FnOnce() -> Result<T> + Send) -> Result
     let failed = |why: String| Error::new(Kind::Internal, format!("cannot start a thread: {why}"));
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("script".into()).stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, f).map_err(|e| failed(e.to_string()))?;
+        let thread =
+            thread.spawn_scoped(scope, || catch_panic("a script", f)).map_err(|e| failed(e.to_string()))?;
         thread.join().unwrap_or_else(|_| Err(failed("it ended unexpectedly".into())))
     })
 }

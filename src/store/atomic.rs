@@ -1,28 +1,52 @@
 //! Files that appear whole or not at all: written aside, flushed, renamed, and the directory flushed.
 
 use std::collections::hash_map::RandomState;
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, Permissions};
 
 use super::paths::display;
 use crate::base::{Error, Kind, Result};
 
 const SUFFIX: &str = ".tmp";
 
-/// Whether a crash left a file of this name behind: `.<name>.<random>.tmp`.
-pub fn is_leftover(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(SUFFIX)
+/// Digits of the random part of a name.
+const DIGITS: usize = 16;
+
+/// Whether a file of this name is one that is written aside, or that a crash left behind: `.<name>.<random>.tmp`.
+pub fn is_aside(name: &str) -> bool {
+    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(SUFFIX));
+    inner.and_then(|inner| inner.rsplit_once('.')).is_some_and(|(_, random)| {
+        random.len() == DIGITS && random.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
+/// Removes what crashes left in a directory. Best effort: a leftover is in nobody's way.
+pub fn tidy(dir: &Dir, parent: &Path) {
+    let Ok(entries) = dir.read_dir(parent) else { return };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    for name in names.filter(|name| name.to_str().is_some_and(is_aside)) {
+        let path = parent.join(name);
+        let Ok(file) = dir.open_with(&path, OpenOptions::new().write(true)) else { continue };
+        // Held until it is removed: whoever writes a file aside holds it, too.
+        let file = file.into_std();
+        if file.try_lock().is_ok() {
+            let _ = dir.remove_file(&path);
+        }
+    }
 }
 
 /// A failed write, with its path and the remedy.
 pub fn disk_error(doing: &str, path: &Path, error: &io::Error) -> Error {
     use io::ErrorKind::*;
     let remedy = match error.kind() {
-        StorageFull | QuotaExceeded | FileTooLarge => {
-            "free some space, then run again: what was saved is kept"
+        StorageFull | QuotaExceeded => "free some space, then run again: what was saved is kept",
+        FileTooLarge => {
+            "raise the limit on the size of files (`ulimit -f`), then run again: what was saved is kept"
         }
         PermissionDenied | ReadOnlyFilesystem => "make the directory writable for this user, then run again",
         NotADirectory | AlreadyExists => {
@@ -35,19 +59,33 @@ pub fn disk_error(doing: &str, path: &Path, error: &io::Error) -> Error {
 
 /// Replaces the file at `path`; after an error the old file stands as it was.
 pub fn replace(dir: &Dir, path: &Path, bytes: &[u8]) -> Result<()> {
-    let aside = aside(path);
-    let result = write_aside(dir, path, &aside, bytes).and_then(|()| dir.rename(&aside, dir, path));
-    if let Err(error) = result {
+    let failed = |e| disk_error("write", path, &e);
+    let old = dir.metadata(path).ok().map(|old| old.permissions());
+    let (aside, file) = open_aside(dir, path).map_err(failed)?;
+    if let Err(error) = fill(&file, old, bytes).and_then(|()| dir.rename(&aside, dir, path)) {
         let _ = dir.remove_file(&aside);
-        return Err(disk_error("write", path, &error));
+        return Err(failed(error));
     }
     sync_parent(dir, path)
 }
 
-fn write_aside(dir: &Dir, path: &Path, aside: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = dir.open_with(aside, OpenOptions::new().write(true).create_new(true))?;
-    if let Ok(old) = dir.metadata(path) {
-        file.set_permissions(old.permissions())?;
+/// A new file beside `path`, locked for as long as it is open: so another run can tell it from a leftover.
+fn open_aside(dir: &Dir, path: &Path) -> io::Result<(PathBuf, File)> {
+    loop {
+        let aside = aside(path);
+        let file = dir.open_with(&aside, OpenOptions::new().write(true).create_new(true))?.into_std();
+        // Where files cannot be locked, nothing is taken for a leftover either.
+        let _ = file.lock();
+        // It may have been taken for one before it was locked.
+        if file.metadata()?.nlink() > 0 {
+            return Ok((aside, file));
+        }
+    }
+}
+
+fn fill(mut file: &File, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions.into_std(file)?)?;
     }
     file.write_all(bytes)?;
     file.sync_all()
@@ -58,7 +96,7 @@ fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name: String = name.chars().take(50).collect();
     let random = RandomState::new().build_hasher().finish();
-    path.with_file_name(format!(".{name}.{random:016x}{SUFFIX}"))
+    path.with_file_name(format!(".{name}.{random:0DIGITS$x}{SUFFIX}"))
 }
 
 /// Removes the file at `path`, if there is one.

@@ -67,6 +67,8 @@ pub struct FailedFile {
 struct State {
     items: BTreeMap<String, FailedItem>,
     writer: Option<Arc<Appender>>,
+    /// Whether a killed run left half a line at the end.
+    torn: bool,
 }
 
 /// `<checkpoint stem>.failed.jsonl`, beside the checkpoint.
@@ -81,7 +83,7 @@ impl FailedFile {
         let path = path_of(checkpoint);
         let mut state = State::default();
         match project.open_read(&path) {
-            Ok(file) => load(&path, file, &mut state.items)?,
+            Ok(file) => state.torn = load(&path, file, &mut state.items)?,
             Err(error) if error.kind() == Kind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -125,14 +127,17 @@ impl FailedFile {
     /// At the end of a run: keeps only the items that `still_failing` says of and those to be redone, and
     /// removes an empty file.
     pub fn settle(&self, project: &Project, still_failing: impl Fn(&str) -> bool) -> Result<()> {
+        if self.lock().torn {
+            // What is rewritten now would lose it.
+            self.writer(project)?;
+        }
         let mut state = self.lock();
         state.items.retain(|id, item| item.redo || still_failing(id));
         state.writer = None;
         if state.items.is_empty() {
             return project.remove(&self.path);
         }
-        let real = project.ensure_writable(&self.path)?;
-        atomic::replace(project.target(), &real, &whole_text(&state.items)?)
+        project.replace(&project.ensure_writable(&self.path)?, &whole_text(&state.items)?)
     }
 
     fn writer(&self, project: &Project) -> Result<Arc<Appender>> {
@@ -146,6 +151,7 @@ impl FailedFile {
             mend::mend(project, &real, &file, &tail)?;
         }
         let length = file.metadata().map_err(|e| atomic::disk_error("open", &real, &e))?.len();
+        state.torn = false;
         let writer = Arc::new(Appender::new(&real, Box::new(file), length));
         state.writer = Some(writer.clone());
         Ok(writer)
@@ -156,15 +162,16 @@ impl FailedFile {
     }
 }
 
-fn load(path: &str, file: cap_std::fs::File, items: &mut BTreeMap<String, FailedItem>) -> Result<()> {
-    lines::scan(path, BufReader::new(file), |line| {
+/// Reads the items; says whether half a line stands at the end.
+fn load(path: &str, file: cap_std::fs::File, items: &mut BTreeMap<String, FailedItem>) -> Result<bool> {
+    let tail = lines::scan(path, BufReader::new(file), |line| {
         let mut json = serde_json::Deserializer::from_slice(line.bytes);
         let item: FailedItem = serde_path_to_error::deserialize(&mut json)
             .map_err(|e| format!("its `{}` is not one of a failed item", e.path()))?;
         items.insert(item.id.clone(), item);
         Ok(())
     })?;
-    Ok(())
+    Ok(tail.is_some_and(|tail| !tail.whole))
 }
 
 fn whole_text(items: &BTreeMap<String, FailedItem>) -> Result<Vec<u8>> {

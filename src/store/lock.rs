@@ -4,12 +4,17 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cap_std::fs::OpenOptions;
 use serde::{Deserialize, Serialize};
 
 use super::{Project, atomic, mend, paths};
 use crate::base::{Error, Kind, Result};
+
+/// How often a lock that is held is looked at, and how long between: its holder may be about to write down
+/// who it is, or about to leave.
+const LOOKS: (usize, Duration) = (25, Duration::from_millis(20));
 
 /// Where the lock of a checkpoint stands.
 pub fn path_of(checkpoint: &Path) -> PathBuf {
@@ -21,7 +26,7 @@ pub struct Lock {
     file: File,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
     host: String,
@@ -36,13 +41,22 @@ impl Lock {
         options.read(true).write(true).create(true);
         let failed = |e| atomic::disk_error("lock", &path, &e);
         let mut file = project.target().open_with(&path, &options).map_err(failed)?.into_std();
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(real, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        let mut seen = None;
+        for _ in 0..LOOKS.0 {
+            match file.try_lock() {
+                Ok(()) => return write_holder(&mut file).map(|()| Lock { file }).map_err(failed),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            // What stands there at the first look may be of an earlier holder.
+            let holder = read_holder(&mut file);
+            if holder.is_some() && holder == seen {
+                break;
+            }
+            seen = holder;
+            std::thread::sleep(LOOKS.1);
         }
-        write_holder(&mut file).map_err(failed)?;
-        Ok(Lock { file })
+        Err(held(real, seen))
     }
 }
 
@@ -67,12 +81,16 @@ fn host_name() -> String {
     name.map_or_else(|_| "an unknown machine".into(), |name| name.trim().to_string())
 }
 
-fn held(real: &Path, file: &mut File) -> Error {
+fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
-    let _ = file.read_to_string(&mut text);
-    let who = match serde_json::from_str::<Holder>(&text) {
-        Ok(holder) => format!("process {} on {}, since {}", holder.pid, holder.host, holder.since),
-        Err(_) => "it began just now".into(),
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn held(real: &Path, holder: Option<Holder>) -> Error {
+    let who = match holder {
+        Some(holder) => format!("process {} on {}, since {}", holder.pid, holder.host, holder.since),
+        None => "it began just now".into(),
     };
     Error::new(Kind::Locked, format!("another run holds {}: {who}", paths::display(real)))
         .hint("wait until it has ended, or end it; what it has saved is kept")

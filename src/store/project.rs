@@ -25,6 +25,8 @@ pub struct Project {
     scratch: Option<Scratch>,
     /// Files that this run appends to: a whole write would lose what others have appended.
     appended: Mutex<HashSet<PathBuf>>,
+    /// Directories that were searched for what crashes left.
+    tidied: Mutex<HashSet<PathBuf>>,
     /// The checkpoints that this run holds, so that its scripts share them instead of locking each other out.
     held: Mutex<HashMap<PathBuf, Weak<Checkpoint>>>,
 }
@@ -43,8 +45,8 @@ impl Project {
             Error::io(Kind::NotFound, "open the project at", absolute.display(), &e)
                 .hint("name its directory with --project DIR, or make one with `fthost init DIR`")
         })?;
-        let (scratch, appended, held) = Default::default();
-        Ok(Project { root: absolute, dir, scratch, appended, held })
+        let (scratch, appended, tidied, held) = Default::default();
+        Ok(Project { root: absolute, dir, scratch, appended, tidied, held })
     }
 
     /// The same, left as it is: what is written goes to another directory, and is read from there.
@@ -159,7 +161,7 @@ impl Project {
                 let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
                     continue;
                 };
-                if paths::is_forbidden(&name) || atomic::is_leftover(&name) {
+                if paths::is_forbidden(&name) || atomic::is_aside(&name) {
                     continue;
                 }
                 let path = below(&base, &name);
@@ -192,8 +194,18 @@ impl Project {
     pub fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let real = self.place_to_write(path)?;
         self.refuse_checkpoint(path, &real)?;
-        atomic::make_parents(self.target(), &real)?;
-        atomic::replace(self.target(), &real, bytes)
+        self.replace(&real, bytes)
+    }
+
+    /// The same for a file of this layer's own, by where it really stands.
+    pub(super) fn replace(&self, real: &Path, bytes: &[u8]) -> Result<()> {
+        let parent = real.parent().unwrap_or(Path::new("."));
+        atomic::make_parents(self.target(), real)?;
+        // Once a run: a directory may be large.
+        if self.tidied.lock().unwrap_or_else(PoisonError::into_inner).insert(parent.into()) {
+            atomic::tidy(self.target(), parent);
+        }
+        atomic::replace(self.target(), real, bytes)
     }
 
     /// Removes a file of this layer's own below `data/`, if there is one.
@@ -224,20 +236,18 @@ impl Project {
         self.read_text(path)
     }
 
-    /// Opens a file below `data/` for appending, made durably when it is new. From now on a whole write refuses it.
+    /// Opens a file below `data/` for appending, its name durable. From now on a whole write refuses it.
     pub(super) fn open_append(&self, path: &str) -> Result<(PathBuf, File)> {
         let real = self.ensure_writable(path)?;
         if let Some(scratch) = &self.scratch {
             scratch.copy_up(&self.dir, &real)?;
         }
         let target = self.target();
-        let is_new = !target.exists(&real);
         let file = target
             .open_with(&real, OpenOptions::new().read(true).append(true).create(true))
             .map_err(|e| atomic::disk_error("open", &real, &e))?;
-        if is_new {
-            atomic::sync_parent(target, &real)?;
-        }
+        // Also of a file that is there: the run that made it may have been killed before it came to this.
+        atomic::sync_parent(target, &real)?;
         self.appended.lock().unwrap_or_else(PoisonError::into_inner).insert(real.clone());
         Ok((real, file))
     }

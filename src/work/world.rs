@@ -204,7 +204,7 @@ impl World {
         if let Some(checkpoint) = open.get(path) {
             return Ok(checkpoint.clone());
         }
-        let opened = Checkpoint::open(&self.project, path, mode)?;
+        let opened = self.stop_on_disk_error(Checkpoint::open(&self.project, path, mode))?;
         opened.warnings.into_iter().for_each(|text| self.emit(Event::Warning(text)));
         if mode == Mode::Run {
             open.insert(path.into(), opened.checkpoint.clone());

@@ -291,6 +291,11 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
+    /// Whether it has come to its end.
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end; a command that takes too long is killed.
     pub fn wait(self) -> Ran {
         let pid = self.pid();
@@ -309,7 +314,7 @@ impl Running {
 
 /// Waits until something holds.
 #[track_caller]
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < end, "waited too long for {what}");
@@ -320,6 +325,11 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
 /// Whether the long forms are asked for: `FTHOST_LONG=1`.
 pub fn long() -> bool {
     std::env::var_os("FTHOST_LONG").is_some()
+}
+
+/// Says what a test could not do here.
+pub fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr(), "    {text}");
 }
 
 /// A figure that was measured; shown in the long form (with `--nocapture`).
