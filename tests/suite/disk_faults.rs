@@ -108,7 +108,7 @@ const fn fault(
 }
 
 const SPACE: &str = "free some space, then run again";
-const CHECK: &str = "check the disk, then run again";
+const CHECK: &str = "check the disk";
 const ACCESS: &str = "make the directory writable";
 
 const FAULTS: &[Fault] = &[
@@ -124,9 +124,42 @@ const FAULTS: &[Fault] = &[
     fault(("/^mkdir", &["data"]), ("ENOSPC", "1"), ["make the directory data/out", SPACE], 1..=1),
     fault(("ftruncate", &["data/c.jsonl.lock"]), ("EIO", "1"), ["lock data/c.jsonl.lock", CHECK], 0..=0),
     fault(("write", &["data/c.jsonl.lock"]), ("ENOSPC", "1"), ["lock data/c.jsonl.lock", SPACE], 0..=0),
-    // What is spent can no longer be written down; the reply that came is still kept.
-    fault(("write", &[".fthost/usage.jsonl"]), ("ENOSPC", "3+"), [".fthost/usage.jsonl", SPACE], 1..=5),
 ];
+
+/// The ledger's own: from the nth call on, the error, the remedy.
+const LEDGER_FAULTS: &[(Calls, &str, &str, &str)] = &[
+    (Calls("pwrite64", &[LOG]), "ENOSPC", "60+", SPACE),
+    (Calls("pwrite64", &[LOG]), "EIO", "85", CHECK),
+    (Calls("/^f(data)?sync", &[LOG]), "EIO", "9", CHECK),
+    (Calls("/^f(data)?sync", &[LOG]), "EIO", "1", CHECK),
+    (Calls("pwrite64", &[".fthost/ledger.sqlite"]), "ENOSPC", "1+", SPACE),
+];
+
+const LOG: &str = ".fthost/ledger.sqlite-wal";
+
+/// What cannot be kept is not paid for: one call at a time, at most the one whose reply could not be written.
+#[test]
+fn a_ledger_that_cannot_be_written_stops_the_paid_calls() {
+    if !strace::is_there() {
+        return;
+    }
+    for (calls, error, nth, remedy) in LEDGER_FAULTS {
+        let server = ModelServer::start();
+        let project = TestProject::live(&server, SCRIPT);
+        let traced = strace::fail_at(&project, *calls, error, nth, RUN);
+        assert!(traced.failed_at().is_some(), "{calls:?} was never failed:\n{}", traced.log);
+        let served = server.requests().len();
+        let has_tables = !project.ledger("SELECT name FROM sqlite_schema WHERE name = 'replies'").is_empty();
+        let rows = if has_tables { project.ledger("SELECT id FROM replies").len() } else { 0 };
+        figure(&format!("{calls:?} {error} {nth}: {served} served, {rows} kept"));
+        assert!(served <= rows + 1, "{calls:?}: {served} served, {rows} kept");
+        traced.ran.exits(4).says(".fthost").says(remedy);
+        let before = server.requests().len();
+        project.run(RUN).exits(0);
+        assert_eq!(server.requests().len() - before, 20 - rows, "{calls:?}: {rows} were there");
+        assert!(result(&project) == *clean(), "another result");
+    }
+}
 
 #[test]
 fn every_call_that_fails_stops_the_paid_calls() {
@@ -201,11 +234,11 @@ fn a_limit_on_file_sizes_is_a_failed_write() {
     let server = ModelServer::start();
     let project = TestProject::live(&server, SCRIPT);
     let mut command = Command::new("bash");
-    let limited = format!("ulimit -f 8; exec \"$0\" {RUN}");
+    let limited = format!("ulimit -f 200; exec \"$0\" {RUN}");
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_fthost")]).current_dir(project.root());
     let ran = Ran::of(command);
     let struck = Struck { server: &server, project: &project, ran };
-    struck.stopped_well("data/c.jsonl", "`ulimit -f`", 7..=8);
+    struck.stopped_well(".fthost/ledger.sqlite", "`ulimit -f`", 1..=19);
 }
 
 /// Whatever it is that fails, and wherever: elements of a `parallel_map` that have not begun ask nothing more.

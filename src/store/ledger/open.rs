@@ -103,7 +103,9 @@ pub(super) fn failed(doing: &str, error: &rusqlite::Error) -> Error {
         ErrorCode::ReadOnly => disk(io::ErrorKind::ReadOnlyFilesystem),
         ErrorCode::CannotOpen | ErrorCode::PermissionDenied => disk(io::ErrorKind::PermissionDenied),
         ErrorCode::SystemIoFailure => {
-            atomic::disk_error(doing, Path::new(PATH), &io::Error::other("the disk reports an error"))
+            // Which error it was, the database does not say.
+            Error::new(Kind::Disk, format!("cannot {doing} {PATH}: the disk reports an error"))
+                .hint("check the disk, and its limits (`ulimit -f`), then run again: what was saved is kept")
         }
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             let message = format!("cannot {doing} {PATH}: another program has held it for a minute");
