@@ -179,6 +179,23 @@ fn every_call_that_fails_stops_the_paid_calls() {
     }
 }
 
+/// What a killed run wrote and did not flush counts when the next run has flushed it, not before.
+#[test]
+fn records_that_are_found_are_flushed_before_they_count() {
+    if !strace::is_there() {
+        return;
+    }
+    let server = ModelServer::start();
+    let project = TestProject::live(&server, SCRIPT);
+    let calls = Calls("fdatasync", &["data/c.jsonl"]);
+    assert_eq!(strace::kill_at(&project, calls, 3, RUN).ran.code, -1);
+    assert_eq!((project.ids("data/c.jsonl").len(), server.requests().len()), (3, 3));
+    let traced = strace::fail_at(&project, calls, "EIO", "1", RUN);
+    traced.ran.exits(4).says("flush data/c.jsonl").says(CHECK);
+    assert_eq!(server.requests().len(), 3, "nothing was asked");
+    goes_on(&server, &project, 3);
+}
+
 /// The flush of a file that is written aside, which has no name of its own to be told apart by.
 #[test]
 fn a_file_whose_flush_fails_does_not_appear() {
