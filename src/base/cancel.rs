@@ -11,6 +11,9 @@ use super::{Error, Kind};
 /// How long scripts may still compute (to write down what they have) once no call is on its way.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How often one looks whether the last call has ended.
+const STEP: Duration = Duration::from_millis(10);
+
 /// Shared by everything that a run does. Cloning gives another handle on the same state.
 #[derive(Clone, Default)]
 pub struct Stop {
@@ -63,6 +66,16 @@ impl Stop {
     /// How many calls are on their way.
     pub fn calls(&self) -> usize {
         self.state.calls.load(Ordering::Acquire)
+    }
+
+    /// Ends waits, and waits for the calls on the wire, for so long at most: their replies are paid for. Those that are
+    /// given up are not waited for.
+    pub fn wait_for_calls(&self, most: Duration) {
+        self.drain.cancel();
+        let end = Instant::now() + most;
+        while self.calls() > 0 && !self.abort.is_cancelled() && Instant::now() < end {
+            std::thread::sleep(STEP);
+        }
     }
 
     /// Whether scripts must end: at once when aborted; when draining, a moment after the last reply.

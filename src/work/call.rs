@@ -151,8 +151,12 @@ fn ask(
             Found::Nothing(free) => place = Some((replay.clone(), free)),
         }
     }
-    let keeper = Keeper { ledger: world.ledger.clone(), place, repairs };
-    wait(scope, spawn(world, remote.clone(), request, keeper)?)
+    let keeper = Keeper { ledger: world.ledger.clone(), place: place.clone(), repairs };
+    let answer = wait(scope, spawn(world, remote.clone(), request, keeper)?);
+    if let (Err(_), Some((replay, free))) = (&answer, &place) {
+        replay.without_reply(free);
+    }
+    answer
 }
 
 /// Who keeps a reply, and where.

@@ -40,6 +40,7 @@ struct State {
     wrote: bool,
     /// Whether any of its replies is of no use.
     has_useless: bool,
+    ended: Option<Ending>,
 }
 
 /// A question's place, and its answer if it has one.
@@ -75,12 +76,25 @@ impl Replay {
         }
     }
 
+    /// No reply came: the next question of this kind takes its place. Else a script that asked once more would be
+    /// answered by nobody when it runs again without the failure.
+    pub fn without_reply(&self, place: &Place) {
+        let asked = (place.branch.clone(), Some(place.request));
+        if let Some(count) = self.lock().asked.get_mut(&asked) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// Keeps a reply.
     pub fn keep(&self, place: Place, reply: Box<KeptReply>, done: Done) {
         let mut state = self.lock();
         state.has_useless |= reply.outcome != OK;
         self.before_writing(&mut state);
         self.ledger.write(Entry::Reply { place: Some((self.key.clone(), place)), reply }, done);
+        // It came too late for its item, which has ended all the same.
+        if let Some(ending) = state.ended {
+            self.ledger.write(Entry::End { item: self.key.clone(), ending }, nobody_waits());
+        }
     }
 
     /// What the clock said here before, or says now.
@@ -102,7 +116,9 @@ impl Replay {
     /// Notes the item's end. What is of no use then will not be replayed, for sure: it is on disk before the
     /// item counts as failed.
     pub fn end(&self, ending: Ending) -> Result<()> {
-        let state = self.lock();
+        // What an earlier run was answered is known also when this one failed before its first question.
+        let mut state = if ending == Ending::Complete { self.lock() } else { self.loaded()? };
+        state.ended = Some(ending);
         if !state.known && !state.wrote {
             return Ok(());
         }

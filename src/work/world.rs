@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
@@ -25,6 +26,9 @@ use crate::llm::{Http, Shared};
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
 use crate::store::ledger::{Ledger, SqliteLedger};
+
+/// How long requests may still take when the scripts have ended.
+const LAST_CALLS: Duration = Duration::from_secs(60);
 
 /// What the command line says about a run; it wins over the scripts.
 #[derive(Debug, Clone, Default)]
@@ -212,10 +216,12 @@ impl World {
         Ok(opened.checkpoint)
     }
 
-    /// Gives the run's checkpoints back, and closes the ledger. The world itself lives as long as the process:
-    /// the openers of script backends hold it.
+    /// Gives the run's checkpoints back, and closes the ledger when no reply can come any more: an item that ran
+    /// out of time does not wait for its last one. The world itself lives as long as the process: the openers of
+    /// script backends hold it.
     pub fn close(&self) {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.stop.wait_for_calls(LAST_CALLS);
         self.ledger.close();
     }
 
