@@ -212,7 +212,7 @@ fn open_to_run(project: &Project, path: &str) -> Result<Opened> {
     let warning = tail.map(|tail| mend::mend(project, &real, &file, &tail)).transpose()?;
     // Of a copy that is thrown away there is nothing to tell.
     let warning = warning.filter(|_| !project.has_scratch());
-    if !index.is_empty() {
+    if index.len() > 0 {
         // A run that was killed may have written records that it did not come to flush: now they count.
         file.sync_data().map_err(|e| atomic::disk_error("flush", &real, &e))?;
     }
