@@ -29,10 +29,13 @@ pub fn check(record: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Fields, what holds of their values, and what is wrong when it does not.
+type Form<'a> = (&'a [&'a str], &'a dyn Fn(&Value) -> bool, &'a str);
+
 /// Each known value has its form.
 fn forms(record: &Map<String, Value>) -> Result<(), String> {
     let part = |value: &Value| value.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number));
-    let known: [(&[&str], &dyn Fn(&Value) -> bool, &str); 6] = [
+    let known: [Form; 6] = [
         (
             &["pass", "complete", "safety_gate_failed", "disagreement"],
             &Value::is_boolean,
