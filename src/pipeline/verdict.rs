@@ -29,7 +29,7 @@ pub fn check(record: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Names of values, what holds of each, and the words for one of which it does not.
+/// Fields, what holds of their values, and what is wrong when it does not.
 type Form<'a> = (&'a [&'a str], &'a dyn Fn(&Value) -> bool, &'a str);
 
 /// Each known value has its form.
