@@ -3,6 +3,7 @@
 
 mod adapter;
 mod budget;
+mod chaos;
 mod check;
 mod check_live;
 mod claude;
@@ -26,6 +27,7 @@ mod process;
 mod progress;
 mod rate_limits;
 mod reference;
+mod replay;
 mod sizes;
 mod status;
 mod stops;
