@@ -3,6 +3,7 @@
 
 mod adapter;
 mod budget;
+mod chaos;
 mod check;
 mod check_live;
 mod claude;
@@ -34,6 +35,7 @@ mod progress;
 mod races;
 mod rate_limits;
 mod reference;
+mod replay;
 mod sizes;
 mod status;
 mod stops;
