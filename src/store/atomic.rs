@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, File, OpenOptions};
 
 use super::paths::display;
 use crate::base::{Error, Kind, Result};
@@ -15,6 +15,15 @@ const SUFFIX: &str = ".tmp";
 /// Whether a crash left a file of this name behind: `.<name>.<random>.tmp`.
 pub fn is_leftover(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(SUFFIX)
+}
+
+/// Whether a name is exactly of that form: then nobody misses the file. Databases have journals beside.
+pub(super) fn is_cut_short(name: &str) -> bool {
+    let journal = ["-wal", "-shm", "-journal"].iter().find_map(|end| name.strip_suffix(end));
+    let whole = journal.unwrap_or(name);
+    let random = whole.strip_suffix(SUFFIX).and_then(|name| name.rsplit_once('.'));
+    let is_random = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.starts_with('.') && random.is_some_and(|(_, random)| is_random(random))
 }
 
 /// A failed write, with its path and the remedy.
@@ -35,8 +44,13 @@ pub fn disk_error(doing: &str, path: &Path, error: &io::Error) -> Error {
 
 /// Replaces the file at `path`; after an error the old file stands as it was.
 pub fn replace(dir: &Dir, path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_with(dir, path, |file| file.write_all(bytes))
+}
+
+/// The same with whatever `write` writes.
+pub fn replace_with(dir: &Dir, path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let aside = aside(path);
-    let result = write_aside(dir, path, &aside, bytes).and_then(|()| dir.rename(&aside, dir, path));
+    let result = write_aside(dir, path, &aside, write).and_then(|()| dir.rename(&aside, dir, path));
     if let Err(error) = result {
         let _ = dir.remove_file(&aside);
         return Err(disk_error("write", path, &error));
@@ -44,17 +58,22 @@ pub fn replace(dir: &Dir, path: &Path, bytes: &[u8]) -> Result<()> {
     sync_parent(dir, path)
 }
 
-fn write_aside(dir: &Dir, path: &Path, aside: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_aside(
+    dir: &Dir,
+    path: &Path,
+    aside: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let mut file = dir.open_with(aside, OpenOptions::new().write(true).create_new(true))?;
     if let Ok(old) = dir.metadata(path) {
         file.set_permissions(old.permissions())?;
     }
-    file.write_all(bytes)?;
+    write(&mut file)?;
     file.sync_all()
 }
 
 /// A fresh name beside `path`; cut so that it never grows too long for the file system.
-fn aside(path: &Path) -> PathBuf {
+pub(super) fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name: String = name.chars().take(50).collect();
     let random = RandomState::new().build_hasher().finish();

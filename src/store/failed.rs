@@ -122,6 +122,20 @@ impl FailedFile {
         self.lock().items.remove(id);
     }
 
+    /// Clears failures: the next run begins these items as if they had never failed. One that is to be redone
+    /// stays listed, or its old record would count again.
+    pub fn clear(&self, project: &Project, ids: impl IntoIterator<Item = String>) -> Result<()> {
+        let mut state = self.lock();
+        for id in ids {
+            match state.items.get_mut(&id) {
+                Some(item) if item.redo => item.attempts = 0,
+                _ => drop(state.items.remove(&id)),
+            }
+        }
+        drop(state);
+        self.settle(project, |_| true)
+    }
+
     /// At the end of a run: keeps only the items that `still_failing` says of and those to be redone, and
     /// removes an empty file.
     pub fn settle(&self, project: &Project, still_failing: impl Fn(&str) -> bool) -> Result<()> {
@@ -166,7 +180,7 @@ fn load(path: &str, file: cap_std::fs::File, items: &mut BTreeMap<String, Failed
         file.read_exact_at(&mut line, offset).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
         let item: FailedItem = serde_json::from_slice(&line).map_err(|e| {
             Error::new(Kind::Data, format!("a line of {path} is not a failed item: {e}"))
-                .hint("delete the file: it only holds why items failed")
+                .hint("`fthost doctor --repair` moves it aside: the file only holds why items failed")
         })?;
         items.insert(item.id.clone(), item);
     }

@@ -76,7 +76,7 @@ fn json_fault(error: &serde_json::Error) -> String {
 }
 
 /// Whether these bytes are one JSON object, be it a record or not.
-fn is_object(bytes: &[u8]) -> bool {
+pub(super) fn is_object(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| {
         text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
     })
@@ -126,7 +126,7 @@ fn damage(file: &str, number: usize, line: &[u8], what: &str) -> Error {
     let text = String::from_utf8_lossy(shown).into_owned();
     let place = Place { file: file.into(), line: number, column: 0, text };
     Error::new(Kind::Data, format!("line {number} of {file} is damaged: {what}")).at(place).hint(
-        "nothing was changed: put the line back from a copy, or delete it (its item will be run again), then run again",
+        "nothing was changed: put the line back from a copy, or let `fthost doctor --repair` move it aside (its item is run again)",
     )
 }
 

@@ -1,15 +1,23 @@
 //! One run a checkpoint: a lock on the file beside it, which the system gives back when its holder
 //! dies. The lock file stays: removing it would let two runs lock two files of one name.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cap_std::fs::OpenOptions;
 use serde::{Deserialize, Serialize};
 
 use super::{Project, atomic, mend, paths};
 use crate::base::{Error, Kind, Result};
+
+/// How often a lock is asked for before its holder counts: whoever looks who that is holds it for a moment.
+const TRIES: usize = 5;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Where the lock of a checkpoint stands.
 pub fn path_of(checkpoint: &Path) -> PathBuf {
@@ -21,11 +29,24 @@ pub struct Lock {
     file: File,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Holder {
-    pid: u32,
-    host: String,
-    since: String,
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process; 0 while it has not yet written who it is.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Since when.
+    pub since: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            0 => f.write_str("it began just now"),
+            pid => write!(f, "process {pid} on {}, since {}", self.host, self.since),
+        }
+    }
 }
 
 impl Lock {
@@ -36,9 +57,9 @@ impl Lock {
         options.read(true).write(true).create(true);
         let failed = |e| atomic::disk_error("lock", &path, &e);
         let mut file = project.target().open_with(&path, &options).map_err(failed)?.into_std();
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(real, &mut file)),
+            Err(TryLockError::WouldBlock) => return Err(held(real, &read_holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         write_holder(&mut file).map_err(failed)?;
@@ -49,6 +70,26 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
+    }
+}
+
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            other => return other,
+        }
+    }
+    file.try_lock()
+}
+
+/// Who holds the lock of a checkpoint at this moment. Changes nothing.
+pub fn holder(project: &Project, checkpoint: &str) -> Option<Holder> {
+    let real = paths::resolve(project.dir(), checkpoint).unwrap_or_else(|_| checkpoint.into());
+    let mut file = project.dir().open(path_of(&real)).ok()?.into_std();
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(read_holder(&mut file)),
+        _ => None,
     }
 }
 
@@ -67,13 +108,14 @@ fn host_name() -> String {
     name.map_or_else(|_| "an unknown machine".into(), |name| name.trim().to_string())
 }
 
-fn held(real: &Path, file: &mut File) -> Error {
+fn read_holder(file: &mut File) -> Holder {
     let mut text = String::new();
     let _ = file.read_to_string(&mut text);
-    let who = match serde_json::from_str::<Holder>(&text) {
-        Ok(holder) => format!("process {} on {}, since {}", holder.pid, holder.host, holder.since),
-        Err(_) => "it began just now".into(),
-    };
-    Error::new(Kind::Locked, format!("another run holds {}: {who}", paths::display(real)))
+    let unknown = || Holder { pid: 0, host: String::new(), since: String::new() };
+    serde_json::from_str(&text).unwrap_or_else(|_| unknown())
+}
+
+fn held(real: &Path, holder: &Holder) -> Error {
+    Error::new(Kind::Locked, format!("another run holds {}: {holder}", paths::display(real)))
         .hint("wait until it has ended, or end it; what it has saved is kept")
 }

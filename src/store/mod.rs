@@ -5,6 +5,7 @@ pub mod append;
 pub mod atomic;
 pub mod checkpoint;
 pub mod failed;
+pub mod found;
 pub mod ids;
 pub mod ledger;
 pub mod lines;
@@ -13,6 +14,7 @@ pub mod mend;
 pub mod paths;
 pub mod project;
 mod scratch;
+pub mod survey;
 
 pub use checkpoint::{Checkpoint, Entry, Mode, Opened};
 pub use failed::{FailedFile, FailedItem};
