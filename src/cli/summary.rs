@@ -86,9 +86,13 @@ pub fn caps_json(world: &World) -> Value {
     world.budget.caps().unwrap_or_default().iter().map(Cap::json).collect()
 }
 
-/// `1 item`, `2 items`.
+/// `1 item`, `2 items`, `2 replies`.
 pub fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{} {what}s", thousands(n as u64)) }
+    match what.strip_suffix('y') {
+        _ if n == 1 => format!("1 {what}"),
+        Some(stem) => format!("{} {stem}ies", thousands(n as u64)),
+        None => format!("{} {what}s", thousands(n as u64)),
+    }
 }
 
 /// 1,234,567
@@ -109,5 +113,6 @@ mod tests {
         assert_eq!(thousands(1234567), "1,234,567");
         assert_eq!(count(1, "item"), "1 item");
         assert_eq!(count(1200, "call"), "1,200 calls");
+        assert_eq!(count(2, "reply"), "2 replies");
     }
 }

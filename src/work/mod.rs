@@ -11,6 +11,7 @@ pub mod process;
 pub mod replay;
 pub mod scope;
 pub mod settings;
+pub mod status;
 pub mod world;
 
 pub use backends::Backend;
