@@ -13,6 +13,7 @@ mod live;
 mod output;
 mod progress;
 mod project;
+mod retry;
 mod run;
 mod signals;
 mod status;
@@ -49,6 +50,7 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
         Command::Eval(eval) => eval::run(&args.common, eval, output),
         Command::Check(check) => check::run(&args.common, check, output),
         Command::Status(status) => status::run(&args.common, status, output),
+        Command::Retry(retry) => retry::run(&args.common, retry, output),
         Command::Docs(docs) => docs::run(docs, output),
     }
 }

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod pool;
 pub mod process;
 pub mod replay;
+pub mod retry;
 pub mod scope;
 pub mod settings;
 pub mod status;

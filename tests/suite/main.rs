@@ -26,6 +26,7 @@ mod process;
 mod progress;
 mod rate_limits;
 mod reference;
+mod retry;
 mod sizes;
 mod status;
 mod stops;
