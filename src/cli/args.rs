@@ -45,6 +45,8 @@ pub enum Command {
     Status(Status),
     /// Clear failures, so that the next run begins these items anew
     Retry(Retry),
+    /// Check the ledger, the checkpoints and the files against each other
+    Doctor(Doctor),
     /// Print the reference of the host API
     Docs(Docs),
 }
@@ -154,6 +156,14 @@ pub struct Retry {
     /// Forget their replies, too: the models are asked anew, and paid anew
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// `fthost doctor`
+#[derive(ClapArgs)]
+pub struct Doctor {
+    /// Mend what can be mended safely; nothing is deleted
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// `fthost docs`

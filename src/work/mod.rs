@@ -4,6 +4,7 @@
 pub mod backends;
 pub mod budget;
 pub mod call;
+pub mod doctor;
 pub mod dry;
 pub mod plan;
 pub mod pool;

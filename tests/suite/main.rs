@@ -11,6 +11,7 @@ mod cli;
 mod dead_backends;
 mod deadlines;
 mod docs;
+mod doctor;
 mod dry_run;
 mod every_backend;
 mod faults;
