@@ -120,8 +120,9 @@ fn command(job: &JobStatus) -> Option<String> {
     job.script.as_ref().map(|script| format!("fthost run {script}"))
 }
 
+/// Sums of fractions leave some dust.
 fn usd(amount: f64) -> String {
-    if amount > 0.0 { format!(", {}", dollars(amount)) } else { String::new() }
+    if amount > 1e-6 { format!(", {}", dollars(amount)) } else { String::new() }
 }
 
 fn sums_text(sums: &Sums) -> String {
