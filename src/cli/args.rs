@@ -41,8 +41,12 @@ pub enum Command {
     Eval(Eval),
     /// Find mistakes in scripts, configuration, rubric and templates; sends nothing but with --live
     Check(Check),
-    /// How far each checkpoint is, and what was spent
+    /// How far each job is, what it would take to go on, and what was spent
     Status(Status),
+    /// Clear failures, so that the next run begins these items anew
+    Retry(Retry),
+    /// Check the ledger, the checkpoints and the files against each other
+    Doctor(Doctor),
     /// Print the reference of the host API
     Docs(Docs),
 }
@@ -141,6 +145,25 @@ pub struct Status {
     /// One JSON event
     #[arg(long)]
     pub json: bool,
+}
+
+/// `fthost retry`
+#[derive(ClapArgs)]
+pub struct Retry {
+    /// Ids of items, or kinds of their errors [default: all that failed]
+    #[arg(value_name = "ID|KIND")]
+    pub names: Vec<String>,
+    /// Forget their replies, too: the models are asked anew, and paid anew
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// `fthost doctor`
+#[derive(ClapArgs)]
+pub struct Doctor {
+    /// Mend what can be mended safely; nothing is deleted
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// `fthost docs`

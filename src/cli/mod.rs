@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod clock;
 mod docs;
+mod doctor;
 mod dry;
 mod eval;
 mod exit;
@@ -13,6 +14,7 @@ mod live;
 mod output;
 mod progress;
 mod project;
+mod retry;
 mod run;
 mod signals;
 mod status;
@@ -50,6 +52,8 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
         Command::Eval(eval) => eval::run(&args.common, eval, output),
         Command::Check(check) => check::run(&args.common, check, output),
         Command::Status(status) => status::run(&args.common, status, output),
+        Command::Retry(retry) => retry::run(&args.common, retry, output),
+        Command::Doctor(doctor) => doctor::run(&args.common, doctor, output),
         Command::Docs(docs) => docs::run(docs, output),
     }
 }

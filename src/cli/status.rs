@@ -1,4 +1,4 @@
-//! `fthost status`: how far each checkpoint is, and what the project has spent.
+//! `fthost status`: how far each job is, what going on would take, and what the project has spent.
 
 use std::collections::BTreeMap;
 
@@ -10,57 +10,33 @@ use super::summary::{count, thousands};
 use super::{exit, project};
 use crate::base::Result;
 use crate::store::ledger::Sums;
-use crate::store::{Checkpoint, FailedFile, Mode};
-use crate::work::World;
 use crate::work::budget::{Cap, dollars};
+use crate::work::status::{self, Failures, InFlight, JobStatus, Resume};
 
-/// Prints it. Takes no locks and changes nothing: a run may go on meanwhile.
+/// Items in flight, and sorts of failures, that are shown to a person.
+const SHOWN: usize = 5;
+
+/// Prints it. A run may go on meanwhile.
 pub fn run(common: &Common, _args: &Status, output: &Output) -> Result<u8> {
     let world = project::open(common, "status", output)?;
-    let jobs = jobs(&world)?;
+    let jobs = status::jobs(&world)?;
     let spent = world.ledger.spent_by_others(0)?.0;
     let caps = world.budget.caps()?;
     output.machine(&event(&jobs, &spent, &caps));
     show(&jobs, &spent, &caps, output);
+    world.close();
     Ok(exit::DONE)
 }
 
-/// One checkpoint.
-struct Job {
-    path: String,
-    complete: usize,
-    incomplete: usize,
-    /// Failed items by the kind of their error.
-    failed: BTreeMap<String, usize>,
-}
-
-/// Every checkpoint below `data/`: by its name, or by the lock that a run left beside it.
-fn jobs(world: &World) -> Result<Vec<Job>> {
-    let project = &world.project;
-    let mut paths = project.list("data/**/*checkpoint.jsonl")?;
-    let locks = project.list("data/**/*.jsonl.lock")?;
-    paths.extend(locks.iter().filter_map(|lock| lock.strip_suffix(".lock")).map(str::to_string));
-    paths.sort();
-    paths.dedup();
-    paths.into_iter().map(|path| job(world, path)).collect()
-}
-
-fn job(world: &World, path: String) -> Result<Job> {
-    let checkpoint = Checkpoint::open(&world.project, &path, Mode::Read)?.checkpoint;
-    let complete = checkpoint.ids().iter().filter(|id| checkpoint.contains_complete(id)).count();
-    let mut failed = BTreeMap::new();
-    for item in FailedFile::open(&world.project, &path)?.items() {
-        *failed.entry(item.kind).or_default() += 1;
-    }
-    Ok(Job { path, complete, incomplete: checkpoint.len() - complete, failed })
-}
-
-fn show(jobs: &[Job], spent: &BTreeMap<String, Sums>, caps: &[Cap], output: &Output) {
+fn show(jobs: &[JobStatus], spent: &BTreeMap<String, Sums>, caps: &[Cap], output: &Output) {
     if jobs.is_empty() {
         output.result("nothing was run here yet");
     }
-    let width = jobs.iter().map(|job| job.path.len()).max().unwrap_or(0);
-    jobs.iter().for_each(|job| output.result(&format!("{:width$}  {}", job.path, job.text())));
+    let width = jobs.iter().map(|job| job.name.len()).max().unwrap_or(0);
+    for job in jobs {
+        output.result(&format!("{:width$}  {}", job.name, counts(job)));
+        details(job).iter().for_each(|line| output.result(&format!("  {line}")));
+    }
     if !spent.is_empty() {
         output.result("\nspent by all commands so far:");
     }
@@ -73,41 +49,125 @@ fn show(jobs: &[Job], spent: &BTreeMap<String, Sums>, caps: &[Cap], output: &Out
     caps.iter().for_each(|cap| output.result(&format!("  {}", cap.line())));
 }
 
-impl Job {
-    fn text(&self) -> String {
-        let mut parts = vec![format!("{} done", thousands(self.complete as u64))];
-        if self.incomplete > 0 {
-            parts.push(format!("{} incomplete", thousands(self.incomplete as u64)));
+/// `4 of 6 done, 1 incomplete, 1 failed (refusal 1)`
+fn counts(job: &JobStatus) -> String {
+    let of = job.total.map(|total| format!(" of {}", thousands(total as u64))).unwrap_or_default();
+    let kinds: Vec<String> = job.failed_by_kind().iter().map(|(kind, n)| format!("{kind} {n}")).collect();
+    let in_flight = if job.running.is_some() { "in work" } else { "in flight" };
+    let parts = [
+        (job.incomplete, "incomplete".to_string()),
+        (job.failures(), format!("failed ({})", kinds.join(", "))),
+        (job.in_flight.len(), in_flight.into()),
+        (job.pending.unwrap_or(0), "pending".into()),
+    ];
+    let parts = parts.into_iter().filter(|(n, _)| *n > 0);
+    let parts = parts.map(|(n, what)| format!("{} {what}", thousands(n as u64)));
+    let done = format!("{}{of} done", thousands(job.complete as u64));
+    [done].into_iter().chain(parts).collect::<Vec<_>>().join(", ")
+}
+
+/// The lines below.
+fn details(job: &JobStatus) -> Vec<String> {
+    let running = job.running.as_ref().map(|holder| format!("a run works on it: {holder}"));
+    let more = job.failed.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("... and {}", count(more, "other sort")));
+    let resume = job.resume.as_ref().filter(|_| job.running.is_none());
+    running
+        .into_iter()
+        .chain(in_flight(job))
+        .chain(job.failed.iter().take(SHOWN).map(failure))
+        .chain(more)
+        .chain(resume.map(|resume| going_on(job, resume)))
+        .collect()
+}
+
+fn in_flight(job: &JobStatus) -> Option<String> {
+    let items = &job.in_flight;
+    let replies: u64 = items.iter().map(|item| item.replies).sum();
+    let usd = usd(items.iter().map(|item| item.usd).sum());
+    let one = |item: &InFlight| format!("{}: {}", item.id, item.replies);
+    let shown: Vec<String> = items.iter().take(SHOWN).map(one).collect();
+    let more = if items.len() > SHOWN { ", ..." } else { "" };
+    let (shown, replies) = (shown.join(", "), count(replies as usize, "reply"));
+    let text = match job.running {
+        Some(_) => format!("in work: {replies}{usd} ({shown}{more})"),
+        None => {
+            format!("in flight at the last stop: {replies}{usd}, given again for nothing ({shown}{more})")
         }
-        if !self.failed.is_empty() {
-            let kinds: Vec<String> = self.failed.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
-            let failed: usize = self.failed.values().sum();
-            parts.push(format!("{} failed ({})", thousands(failed as u64), kinds.join(", ")));
-        }
-        parts.join(", ")
-    }
+    };
+    (!items.is_empty()).then_some(text)
+}
+
+/// `2 refusal at scripts/main.rhai:6:5: the reply of live refused to answer (item_3 ...)`
+fn failure(alike: &Failures) -> String {
+    let Failures { first, count } = alike;
+    let place = first.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+    let message = first.message.lines().next().unwrap_or_default();
+    let more = if *count > 1 { ", ..." } else { "" };
+    format!("{} {}{place}: {message} ({}{more})", thousands(*count as u64), first.kind, first.id)
+}
+
+fn going_on(job: &JobStatus, resume: &Resume) -> String {
+    let items = count(resume.items, "item");
+    let cost = match resume.cost {
+        Some((calls, dollars)) => format!("about {}{}", count(calls as usize, "call"), usd(dollars)),
+        None => "at a cost that is unknown before an item is complete: --dry-run estimates it".into(),
+    };
+    format!("to go on: {} works on {items}, {cost}", command(job).unwrap_or_else(|| "its script".into()))
+}
+
+fn command(job: &JobStatus) -> Option<String> {
+    job.script.as_ref().map(|script| format!("fthost run {script}"))
+}
+
+/// Sums of fractions leave some dust.
+fn usd(amount: f64) -> String {
+    if amount > 1e-6 { format!(", {}", dollars(amount)) } else { String::new() }
 }
 
 fn sums_text(sums: &Sums) -> String {
     let calls = count(sums.calls as usize, "call");
     let (input, output) = (thousands(sums.input_tokens), thousands(sums.output_tokens));
-    let usd = if sums.usd > 0.0 { format!(", {}", dollars(sums.usd)) } else { String::new() };
     let unknown = match sums.unknown {
         0 => String::new(),
         n => format!(" ({} of unknown cost)", thousands(n)),
     };
-    format!("{calls}{unknown}, {input} tokens in, {output} out{usd}")
+    format!("{calls}{unknown}, {input} tokens in, {output} out{}", usd(sums.usd))
 }
 
-fn event(jobs: &[Job], spent: &BTreeMap<String, Sums>, caps: &[Cap]) -> Value {
-    let job = |job: &Job| {
-        let Job { path, complete, incomplete, failed } = job;
-        json!({"checkpoint": path, "complete": complete, "incomplete": incomplete, "failed_by_kind": failed})
-    };
+fn event(jobs: &[JobStatus], spent: &BTreeMap<String, Sums>, caps: &[Cap]) -> Value {
     json!({
         "event": "status",
-        "jobs": jobs.iter().map(job).collect::<Vec<_>>(),
+        "jobs": jobs.iter().map(job_json).collect::<Vec<_>>(),
         "spent": spent,
         "caps": caps.iter().map(Cap::json).collect::<Vec<_>>(),
+    })
+}
+
+fn job_json(job: &JobStatus) -> Value {
+    let in_flight = |item: &InFlight| json!({"id": item.id, "replies": item.replies, "usd": item.usd});
+    let failure = |alike: &Failures| {
+        let Failures { first, count } = alike;
+        let (kind, place, message, id) = (&first.kind, &first.place, &first.message, &first.id);
+        json!({"kind": kind, "place": place, "count": count, "message": message, "example": id})
+    };
+    let resume = |resume: &Resume| {
+        let (calls, usd) = resume.cost.unzip();
+        json!({"command": command(job), "items": resume.items, "calls": calls, "usd": usd})
+    };
+    json!({
+        "job": job.name,
+        "checkpoint": job.has_checkpoint.then_some(&job.name),
+        "script": job.script,
+        "begun": job.begun,
+        "running": job.running,
+        "total": job.total,
+        "complete": job.complete,
+        "incomplete": job.incomplete,
+        "failed_by_kind": job.failed_by_kind(),
+        "failed": job.failed.iter().map(failure).collect::<Vec<_>>(),
+        "in_flight": job.in_flight.iter().map(in_flight).collect::<Vec<_>>(),
+        "pending": job.pending,
+        "resume": job.resume.as_ref().map(resume),
     })
 }

@@ -40,6 +40,12 @@ pub fn tidy(dir: &Dir, parent: &Path) {
     }
 }
 
+/// The same of databases, which have journals beside.
+pub(super) fn is_cut_short(name: &str) -> bool {
+    let journal = ["-wal", "-shm", "-journal"].iter().find_map(|end| name.strip_suffix(end));
+    is_aside(journal.unwrap_or(name))
+}
+
 /// A failed write, with its path and the remedy.
 pub fn disk_error(doing: &str, path: &Path, error: &io::Error) -> Error {
     use io::ErrorKind::*;
@@ -59,10 +65,15 @@ pub fn disk_error(doing: &str, path: &Path, error: &io::Error) -> Error {
 
 /// Replaces the file at `path`; after an error the old file stands as it was.
 pub fn replace(dir: &Dir, path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_with(dir, path, |file| file.write_all(bytes))
+}
+
+/// The same with whatever `write` writes.
+pub fn replace_with(dir: &Dir, path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let failed = |e| disk_error("write", path, &e);
     let old = dir.metadata(path).ok().map(|old| old.permissions());
     let (aside, file) = open_aside(dir, path).map_err(failed)?;
-    if let Err(error) = fill(&file, old, bytes).and_then(|()| dir.rename(&aside, dir, path)) {
+    if let Err(error) = fill(file, old, write).and_then(|_| dir.rename(&aside, dir, path)) {
         let _ = dir.remove_file(&aside);
         return Err(failed(error));
     }
@@ -83,16 +94,22 @@ fn open_aside(dir: &Dir, path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-fn fill(mut file: &File, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
+/// The file stays open, and so locked, until it has its name.
+fn fill(
+    mut file: File,
+    permissions: Option<Permissions>,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<File> {
     if let Some(permissions) = permissions {
-        file.set_permissions(permissions.into_std(file)?)?;
+        file.set_permissions(permissions.into_std(&file)?)?;
     }
-    file.write_all(bytes)?;
-    file.sync_all()
+    write(&mut file)?;
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// A fresh name beside `path`; cut so that it never grows too long for the file system.
-fn aside(path: &Path) -> PathBuf {
+pub(super) fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name: String = name.chars().take(50).collect();
     let random = RandomState::new().build_hasher().finish();

@@ -124,6 +124,20 @@ impl FailedFile {
         self.lock().items.remove(id);
     }
 
+    /// Clears failures: the next run begins these items as if they had never failed. One that is to be redone
+    /// stays listed, or its old record would count again.
+    pub fn clear(&self, project: &Project, ids: impl IntoIterator<Item = String>) -> Result<()> {
+        let mut state = self.lock();
+        for id in ids {
+            match state.items.get_mut(&id) {
+                Some(item) if item.redo => item.attempts = 0,
+                _ => drop(state.items.remove(&id)),
+            }
+        }
+        drop(state);
+        self.settle(project, |_| true)
+    }
+
     /// At the end of a run: keeps only the items that `still_failing` says of and those to be redone, and
     /// removes an empty file.
     pub fn settle(&self, project: &Project, still_failing: impl Fn(&str) -> bool) -> Result<()> {

@@ -31,7 +31,7 @@ pub struct Tail {
 
 /// Whether these bytes are the beginning of a JSON value, and no whole one: what is left of a line when
 /// its writer is killed. After a power cut, NUL bytes may stand for the rest.
-fn is_torn(bytes: &[u8]) -> bool {
+pub(super) fn is_torn(bytes: &[u8]) -> bool {
     let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let text = match std::str::from_utf8(&bytes[..written]) {
         Ok(text) => text,
@@ -87,7 +87,7 @@ pub(super) fn damage(file: &str, number: usize, line: &[u8], what: &str) -> Erro
     let text = String::from_utf8_lossy(shown).into_owned();
     let place = Place { file: file.into(), line: number, column: 0, text };
     Error::new(Kind::Data, format!("line {number} of {file} is damaged: {what}")).at(place).hint(
-        "nothing was changed: put the line back from a copy, or delete it (its item will be run again), then run again",
+        "nothing was changed: put the line back from a copy, or let `fthost doctor --repair` move it aside (its item is run again)",
     )
 }
 

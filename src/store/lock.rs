@@ -1,6 +1,7 @@
 //! One run a checkpoint: a lock on the file beside it, which the system gives back when its holder
 //! dies. The lock file stays: removing it would let two runs lock two files of one name.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -26,11 +27,24 @@ pub struct Lock {
     file: File,
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
-struct Holder {
-    pid: u32,
-    host: String,
-    since: String,
+/// Who holds a lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process; 0 while it has not yet written who it is.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Since when.
+    pub since: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            0 => f.write_str("it began just now"),
+            pid => write!(f, "process {pid} on {}, since {}", self.host, self.since),
+        }
+    }
 }
 
 impl Lock {
@@ -66,6 +80,16 @@ impl Drop for Lock {
     }
 }
 
+/// Who holds the lock of a checkpoint at this moment. Changes nothing.
+pub fn holder(project: &Project, checkpoint: &str) -> Option<Holder> {
+    let real = paths::resolve(project.dir(), checkpoint).unwrap_or_else(|_| checkpoint.into());
+    let mut file = project.dir().open(path_of(&real)).ok()?.into_std();
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(read_holder(&mut file).unwrap_or_default()),
+        _ => None,
+    }
+}
+
 fn write_holder(file: &mut File) -> std::io::Result<()> {
     let since = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let holder = Holder { pid: std::process::id(), host: host_name(), since };
@@ -88,10 +112,7 @@ fn read_holder(file: &mut File) -> Option<Holder> {
 }
 
 fn held(real: &Path, holder: Option<Holder>) -> Error {
-    let who = match holder {
-        Some(holder) => format!("process {} on {}, since {}", holder.pid, holder.host, holder.since),
-        None => "it began just now".into(),
-    };
+    let who = holder.unwrap_or_default();
     Error::new(Kind::Locked, format!("another run holds {}: {who}", paths::display(real)))
         .hint("wait until it has ended, or end it; what it has saved is kept")
 }

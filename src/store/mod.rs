@@ -5,6 +5,7 @@ pub mod append;
 pub mod atomic;
 pub mod checkpoint;
 pub mod failed;
+pub mod found;
 pub mod head;
 pub mod ids;
 mod index;
@@ -15,6 +16,7 @@ pub mod mend;
 pub mod paths;
 pub mod project;
 mod scratch;
+pub mod survey;
 pub mod version;
 
 pub use checkpoint::{Checkpoint, Entry, Mode, Opened};

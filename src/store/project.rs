@@ -261,7 +261,8 @@ impl Project {
         let belongs =
             |owner: PathBuf| appended.contains(&owner) || self.dir.exists(super::lock::path_of(&owner));
         let named = shown.ends_with("checkpoint.jsonl") && self.dirs().any(|dir| dir.is_file(real));
-        let mut owners = vec![owner(""), owner(".lock"), owner(".torn"), owner(".failed.jsonl")];
+        let mut owners =
+            vec![owner(""), owner(".lock"), owner(".torn"), owner(".damaged"), owner(".failed.jsonl")];
         owners.push(owner(".failed.jsonl").map(|stem| super::mend::suffixed(&stem, ".jsonl")));
         if !named && !owners.into_iter().flatten().any(belongs) {
             return Ok(());

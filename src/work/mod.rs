@@ -4,13 +4,16 @@
 pub mod backends;
 pub mod budget;
 pub mod call;
+pub mod doctor;
 pub mod dry;
 pub mod plan;
 pub mod pool;
 pub mod process;
 pub mod replay;
+pub mod retry;
 pub mod scope;
 pub mod settings;
+pub mod status;
 pub mod world;
 
 pub use backends::Backend;

@@ -38,6 +38,9 @@ struct State {
     known: bool,
     /// Whether this run has given the ledger anything of it.
     wrote: bool,
+    /// Whether a kept reply was given again, and whether anything was asked anew.
+    replayed: bool,
+    asked_anew: bool,
     /// Whether any of its replies is of no use.
     has_useless: bool,
     ended: Option<Ending>,
@@ -71,8 +74,14 @@ impl Replay {
         let n = state.next(&branch, Some(request));
         let place = Place { branch, request, n };
         match state.replies.remove(&place) {
-            Some((row, kept)) => Ok(Found::Reply(Box::new(to_reply(kept)?), row)),
-            None => Ok(Found::Nothing(place)),
+            Some((row, kept)) => {
+                state.replayed = true;
+                Ok(Found::Reply(Box::new(to_reply(kept)?), row))
+            }
+            None => {
+                state.asked_anew = true;
+                Ok(Found::Nothing(place))
+            }
         }
     }
 
@@ -83,6 +92,12 @@ impl Replay {
         if let Some(count) = self.lock().asked.get_mut(&asked) {
             *count = count.saturating_sub(1);
         }
+    }
+
+    /// Whether all that the item was told was kept before: then it ends the same way next time.
+    pub fn gave_only_kept(&self) -> bool {
+        let state = self.lock();
+        state.replayed && !state.asked_anew
     }
 
     /// Keeps a reply.
@@ -175,6 +190,18 @@ impl State {
     }
 }
 
+/// The ids that the item of `outer` may have in which a job of this name is begun, however deep: ids may look like
+/// parts of names.
+pub fn items_around<'a>(job: &'a str, outer: &str) -> impl Iterator<Item = &'a str> {
+    let unnumbered = match job.rsplit_once(" #") {
+        Some((name, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => job,
+    };
+    let within = unnumbered.strip_suffix(outer).and_then(|rest| rest.strip_suffix("] of "));
+    let name = within.and_then(|rest| rest.rsplit_once(" [")).map_or("", |(name, _branch)| name);
+    name.match_indices(" in ").map(|(at, between)| &name[at + between.len()..])
+}
+
 /// The second job of a name, and those after it, have a number.
 pub fn numbered(jobs: &mut HashMap<String, u32>, name: String) -> String {
     let count = jobs.entry(name.clone()).or_default();
@@ -247,4 +274,20 @@ fn to_reply(kept: KeptReply) -> Result<Reply> {
         cost: kept.usd,
         attempts: kept.attempts.unwrap_or(1) as usize,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_inside_of_items_are_known_by_their_names() {
+        let around = |job, outer| items_around(job, outer).collect::<Vec<_>>();
+        assert_eq!(around("inner in a [2/0] of data/c.jsonl", "data/c.jsonl"), ["a"]);
+        assert_eq!(around("inner in a [] of data/c.jsonl #12", "data/c.jsonl"), ["a"]);
+        assert!(around("c in x [] of b in a [1] of job", "job").contains(&"a"));
+        assert!(around("inner in one in two [] of job", "job").contains(&"one in two"));
+        assert!(around("inner in a [] of other", "job").is_empty());
+        assert!(around("job", "job").is_empty());
+    }
 }

@@ -260,8 +260,10 @@ fn a_run_that_works_is_not_disturbed() {
     });
     let project = TestProject::live(&server, TWENTY);
     let run = project.start("run scripts/main.rhai --concurrency 20");
-    // Eleven hang: the others are done, and nothing changes any more.
+    // Eleven hang: the others are done, which the ledger hears last, and nothing changes any more.
     until("records", || project.exists("data/c.jsonl") && project.read("data/c.jsonl").lines().count() == 9);
+    let complete = "SELECT count(*) AS n FROM items WHERE state = 'complete'";
+    until("the ledger", || project.ledger(complete)[0]["n"] == 9);
     let estimate = foretold(&project, "run scripts/main.rhai");
     let job = &estimate["jobs"][0];
     assert_eq!((&job["done"], &job["to_do"], &estimate["all"]["calls"]), (&9.into(), &11.into(), &11.into()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Ran, TestProject};
 use fault_server::{Answer, ModelServer};
 
-/// One persona, 0.7 s a call: long enough for a look at what goes on.
+/// One persona, 0.65 s a call: long enough for a look at what goes on.
 const SLOW: &str = "run scripts/generate.rhai -s personas=1 -s turns=5";
 
 /// The same, quick.
@@ -14,7 +14,7 @@ const QUICK: &str = "run scripts/generate.rhai -s personas=1 -s turns=2";
 
 fn slow_project() -> (ModelServer, TestProject) {
     let server = ModelServer::start();
-    server.set_latency(Duration::from_millis(700));
+    server.set_latency(Duration::from_millis(650));
     let project = TestProject::shipped_live(&server);
     (server, project)
 }

@@ -1,9 +1,11 @@
 //! The ledger: every reply that was paid for, on disk before a script sees it, and found again by the item
 //! and the question. Above this layer nobody knows what keeps it: a database in a file today.
 
+mod health;
 mod open;
 mod read;
 mod read_only;
+mod salvage;
 mod spent;
 mod sqlite;
 mod writer;
@@ -13,7 +15,9 @@ use std::sync::{Arc, mpsc};
 
 use crate::base::{Error, Kind, Result};
 
+pub use health::{Health, examine};
 pub use read_only::ReadOnly;
+pub use salvage::{Salvaged, salvage};
 pub use spent::{ReplyLengths, Sums};
 pub use sqlite::SqliteLedger;
 
@@ -22,7 +26,8 @@ pub const PATH: &str = ".fthost/ledger.sqlite";
 
 /// What a ledger does.
 pub trait Ledger: Send + Sync {
-    /// An error for a ledger that cannot be used; one that is not there yet is none.
+    /// An error for a ledger that cannot be trusted: its whole file is looked through. One that is not there
+    /// yet is none.
     fn check(&self) -> Result<()>;
 
     /// An error when nothing more can be kept: then nothing more may be paid for.
@@ -41,8 +46,11 @@ pub trait Ledger: Send + Sync {
     /// How long the latest replies of each backend were.
     fn reply_lengths(&self) -> Result<ReplyLengths>;
 
-    /// Every job with its items, as far as they made calls.
+    /// Every job.
     fn jobs(&self) -> Result<Vec<JobState>>;
+
+    /// Calls `each` with every item of a job that made calls, one in memory at a time.
+    fn for_each_item(&self, job: &str, each: &mut dyn FnMut(ItemState)) -> Result<()>;
 
     /// Brings all that was given to disk, and closes it.
     fn close(&self);
@@ -216,8 +224,6 @@ pub struct JobState {
     pub plan: JobPlan,
     /// When it last began.
     pub begun: Option<String>,
-    /// Its items.
-    pub items: Vec<ItemState>,
 }
 
 /// An item as the ledger knows it.
@@ -227,8 +233,12 @@ pub struct ItemState {
     pub item: String,
     /// `begun`, `complete`, `incomplete` or `failed`.
     pub state: String,
-    /// What its replies came to, by backend; forgotten ones are left out.
-    pub spent: BTreeMap<String, Sums>,
+    /// What its replies came to; forgotten ones are left out.
+    pub spent: Sums,
+    /// How many of them may be replayed.
+    pub kept: u64,
+    /// What these came to in dollars.
+    pub kept_usd: f64,
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Opening the database: its form, its version, and the words for what can be wrong with it.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::PATH;
@@ -24,60 +27,138 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Opens the ledger for writing, and makes it when it is not there.
 pub(super) fn create(project: &Project) -> Result<Connection> {
-    let (dir, path) = (project.dir(), Path::new(PATH));
-    atomic::make_parents(dir, path)?;
-    let is_new = !dir.exists(path);
-    let connection = connect(project, OpenFlags::SQLITE_OPEN_CREATE)?;
-    if is_new {
-        atomic::sync_parent(dir, path)?;
+    if !project.dir().exists(PATH) {
+        refuse_remains(project)?;
+        make(project)?;
     }
-    Ok(connection)
+    connect(project)
 }
 
-/// Opens the ledger; none when there is none.
+/// Opens the ledger to read it; none when there is none.
 pub(super) fn existing(project: &Project) -> Result<Option<Connection>> {
     if !project.dir().exists(PATH) {
-        return Ok(None);
+        return refuse_remains(project).map(|()| None);
     }
-    connect(project, OpenFlags::empty()).map(Some)
+    let has_journal = has_journal(project);
+    let connection = match connect(project) {
+        // On a disk that cannot be written, SQLite can keep no account of who reads, and nobody writes.
+        Err(error) if error.kind() == Kind::Disk && !has_journal => immutable(project).map_err(|_| error)?,
+        other => other?,
+    };
+    // What a killed run left in the journal is for the next run to bring over: who reads changes nothing.
+    let keep = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_journal);
+    keep.map_err(|e| failed("open", &e))?;
+    Ok(Some(connection))
 }
 
-fn connect(project: &Project, more: OpenFlags) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-    let opened = Connection::open_with_flags(project.root().join(PATH), flags);
-    let mut connection = opened.map_err(|e| failed("open", &e))?;
-    prepare(&mut connection)?;
-    Ok(connection)
-}
-
-/// Nothing is changed before it is known whose the file is.
-fn prepare(connection: &mut Connection) -> Result<()> {
+fn connect(project: &Project) -> Result<Connection> {
+    // SQLite takes an empty file for a new one, and throws away the journal beside it.
+    if project.dir().metadata(PATH).is_ok_and(|meta| meta.is_file() && meta.len() == 0) {
+        return Err(damaged("it is empty"));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sql = |e: rusqlite::Error| failed("open", &e);
-    connection.busy_timeout(PATIENCE).map_err(sql)?;
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sql);
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    let is_empty = number("schema_version")? == 0;
-    if !is_empty && application != APPLICATION {
-        return Err(foreign());
-    }
-    if version > VERSION {
-        return Err(newer(version));
-    }
+    let connection = Connection::open_with_flags(project.root().join(PATH), flags).map_err(sql)?;
+    // Nothing is changed before it is known whose the file is.
+    check_origin(&connection)?;
     // A reply is on disk when its transaction has ended, also after a power cut.
     connection.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
-    if is_empty { make_tables(connection).map_err(sql) } else { Ok(()) }
+    Ok(connection)
 }
 
-/// Makes the tables, unless another command was faster.
-fn make_tables(connection: &mut Connection) -> rusqlite::Result<()> {
-    let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        change.pragma_update(None, "application_id", APPLICATION)?;
-        change.execute_batch(SCHEMA)?;
+fn immutable(project: &Project) -> Result<Connection> {
+    let path = project.root().join(PATH);
+    let path = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC).to_string();
+    let uri = format!("file:{}?immutable=1", path.replace("%2F", "/"));
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags).map_err(|e| failed("open", &e))?;
+    check_origin(&connection)?;
+    Ok(connection)
+}
+
+/// An error for a file that is no ledger of this version.
+fn check_origin(connection: &Connection) -> Result<()> {
+    let sql = |e: rusqlite::Error| failed("open", &e);
+    connection.busy_timeout(PATIENCE).map_err(sql)?;
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sql);
+    if number("schema_version")? == 0 {
+        return Err(damaged("it holds no tables"));
     }
-    change.commit()
+    if number("application_id")? != APPLICATION {
+        return Err(foreign());
+    }
+    match number("user_version")? {
+        version if version > VERSION => Err(newer(version)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes an empty ledger, whole or not at all: a file of this name always has its tables.
+pub(super) fn make(project: &Project) -> Result<()> {
+    let aside = atomic::aside(Path::new(PATH));
+    atomic::make_parents(project.dir(), &aside)?;
+    let made = tables(&project.root().join(&aside)).and_then(finish).map_err(|e| failed("make", &e));
+    made.and_then(|()| give_name(project, &aside))
+}
+
+/// A new database with the tables.
+pub(super) fn tables(at: &Path) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(at)?;
+    // Nobody else knows it: when the program is killed now, it is thrown away.
+    connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    let change = connection.transaction()?;
+    change.pragma_update(None, "application_id", APPLICATION)?;
+    change.execute_batch(SCHEMA)?;
+    change.commit()?;
+    Ok(connection)
+}
+
+/// Closes a new database, in the mode in which it will be used: changing it later would disturb others.
+pub(super) fn finish(connection: Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(Some("main"), "journal_mode", "WAL")?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// Gives a new ledger its name, unless another command was faster.
+pub(super) fn give_name(project: &Project, aside: &Path) -> Result<()> {
+    let (dir, path) = (project.dir(), Path::new(PATH));
+    let named = match dir.hard_link(aside, dir, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Not every file system has links.
+        Err(_) => dir.rename(aside, dir, path),
+        Ok(()) => Ok(()),
+    };
+    let _ = dir.remove_file(aside);
+    named.map_err(|e| atomic::disk_error("make", path, &e))?;
+    atomic::sync_parent(dir, path)
+}
+
+/// Whether the journal holds anything.
+pub(super) fn has_journal(project: &Project) -> bool {
+    project.dir().metadata(format!("{PATH}-wal")).is_ok_and(|meta| meta.len() > 0)
+}
+
+/// What a damaged ledger is called once it was moved away, by its number.
+pub(super) fn moved_away(number: u32) -> String {
+    format!("{PATH}.damaged-{number}")
+}
+
+/// An error when there is no ledger, but what is left of one.
+fn refuse_remains(project: &Project) -> Result<()> {
+    if has_journal(project) {
+        return Err(damaged("it is gone, and only its journal is there"));
+    }
+    match project.dir().exists(moved_away(1)) {
+        true => Err(damaged("it was moved away to be mended, and is not back")),
+        false => Ok(()),
+    }
+}
+
+/// The error of a damaged ledger.
+pub(super) fn damaged(what: &str) -> Error {
+    Error::new(Kind::Data, format!("{PATH} is damaged: {what}")).hint(LOOK)
 }
 
 fn newer(version: i64) -> Error {
@@ -111,9 +192,17 @@ pub(super) fn failed(doing: &str, error: &rusqlite::Error) -> Error {
             let message = format!("cannot {doing} {PATH}: another program has held it for a minute");
             Error::new(Kind::Disk, message).hint("end what holds it, then run again: what was saved is kept")
         }
-        _ => Error::new(Kind::Data, format!("{PATH} is damaged: {error}")).hint(LOOK),
+        _ => damaged(&words(error)),
     }
 }
 
 /// What to do about a ledger that cannot be read.
-const LOOK: &str = "`fthost doctor` says more, and with --repair saves what can be read of it";
+const LOOK: &str = "`fthost doctor` says more, and with --repair saves what can be read of it; until then nothing is paid for";
+
+/// What SQLite says, without its numbers.
+fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
+        other => other.to_string(),
+    }
+}

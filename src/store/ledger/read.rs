@@ -108,45 +108,48 @@ pub(super) fn reply_lengths(connection: &Connection) -> rusqlite::Result<ReplyLe
     Ok(lengths)
 }
 
-/// Every job with its items.
+/// Every job.
 pub(super) fn jobs(connection: &Connection) -> rusqlite::Result<Vec<JobState>> {
-    let mut query = connection
-        .prepare("SELECT id, name, checkpoint, script, total, to_do, begun FROM jobs ORDER BY id")?;
-    let mut rows = query.query([])?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
+    let mut query =
+        connection.prepare("SELECT name, checkpoint, script, total, to_do, begun FROM jobs ORDER BY id")?;
+    let jobs = query.query_map([], |row| {
         let count = |place: usize| row.get::<_, Option<u32>>(place).map(|count| count.unwrap_or(0) as usize);
-        let script: Option<String> = row.get(3)?;
+        let script: Option<String> = row.get(2)?;
         let plan = JobPlan {
-            name: row.get(1)?,
-            checkpoint: row.get(2)?,
+            name: row.get(0)?,
+            checkpoint: row.get(1)?,
             script: script.unwrap_or_default(),
-            total: count(4)?,
-            to_do: count(5)?,
+            total: count(3)?,
+            to_do: count(4)?,
         };
-        jobs.push(JobState { plan, begun: row.get(6)?, items: items(connection, row.get(0)?)? });
-    }
-    Ok(jobs)
+        Ok(JobState { plan, begun: row.get(5)? })
+    })?;
+    jobs.collect()
 }
 
-fn items(connection: &Connection, job: i64) -> rusqlite::Result<Vec<ItemState>> {
-    let sql = format!(
-        "SELECT i.id, i.item, i.state, r.backend, {SUMS} FROM items i \
-         LEFT JOIN replies r ON r.item = i.id AND r.id > i.forgotten_up_to \
-         WHERE i.job = ?1 GROUP BY i.id, r.backend ORDER BY i.id"
-    );
-    let mut query = connection.prepare_cached(&sql)?;
+/// The items of a job, with the sums of their replies. Which of these may be replayed: see [`past`].
+pub(super) fn items(
+    connection: &Connection,
+    job: &str,
+    each: &mut dyn FnMut(ItemState),
+) -> rusqlite::Result<()> {
+    let sql = "SELECT i.item, i.state, count(r.id), ifnull(sum(r.unknown), 0), ifnull(sum(r.input_tokens), 0), \
+               ifnull(sum(r.output_tokens), 0), total(r.usd), count(k.id), total(k.usd) \
+               FROM items i LEFT JOIN replies r ON r.item = i.id AND r.id > i.forgotten_up_to \
+               LEFT JOIN replies k ON k.id = r.id AND k.outcome <> 'lost' AND (k.outcome = 'ok' \
+               OR k.id > i.ended_after OR EXISTS (SELECT 1 FROM replies o WHERE o.item = i.id \
+               AND o.repairs = k.id AND o.outcome = 'ok')) \
+               WHERE i.job = (SELECT id FROM jobs WHERE name = ?1) GROUP BY i.item";
+    let mut query = connection.prepare_cached(sql)?;
     let mut rows = query.query([job])?;
-    let mut found: Vec<(i64, ItemState)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        if found.last().is_none_or(|(last, _)| *last != id) {
-            let item = ItemState { item: row.get(1)?, state: row.get(2)?, spent: BTreeMap::new() };
-            found.push((id, item));
-        }
-        if let (Some(backend), Some((_, item))) = (row.get::<_, Option<String>>(3)?, found.last_mut()) {
-            item.spent.insert(backend, sums(row, 4)?);
-        }
+        each(ItemState {
+            item: row.get(0)?,
+            state: row.get(1)?,
+            spent: sums(row, 2)?,
+            kept: row.get(7)?,
+            kept_usd: row.get(8)?,
+        });
     }
-    Ok(found.into_iter().map(|(_, item)| item).collect())
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Done, Entry, ItemKey, JobState, Ledger, Past, ReplyLengths, Sums};
+use super::{Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums};
 use crate::base::Result;
 
 /// Reads another ledger, and forgets what it is given.
@@ -43,6 +43,10 @@ impl Ledger for ReadOnly {
 
     fn jobs(&self) -> Result<Vec<JobState>> {
         self.0.jobs()
+    }
+
+    fn for_each_item(&self, job: &str, each: &mut dyn FnMut(ItemState)) -> Result<()> {
+        self.0.for_each_item(job, each)
     }
 
     fn close(&self) {

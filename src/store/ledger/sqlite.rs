@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rusqlite::Connection;
 
 use super::writer::{OnFailure, Writer};
-use super::{Done, Entry, ItemKey, JobState, Ledger, Past, ReplyLengths, Sums, open, read};
+use super::{
+    Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums, health, open, read,
+};
 use crate::base::Result;
 use crate::store::Project;
 
@@ -18,14 +20,16 @@ pub struct SqliteLedger {
     reader: Mutex<Option<Connection>>,
     writer: OnceLock<Writer>,
     starting: Mutex<()>,
+    /// Set once its whole file was looked through.
+    checked: OnceLock<()>,
 }
 
 impl SqliteLedger {
     /// That of a project. `command` is what it will say of this command; `on_failure` is called when it
     /// cannot be written, or what an item was answered cannot be read.
     pub fn of(project: Arc<Project>, command: &str, on_failure: OnFailure) -> SqliteLedger {
-        let (reader, writer, starting) = Default::default();
-        SqliteLedger { project, command: command.into(), on_failure, reader, writer, starting }
+        let (reader, writer, starting, checked) = Default::default();
+        SqliteLedger { project, command: command.into(), on_failure, reader, writer, starting, checked }
     }
 
     /// The writer, started when it is first needed.
@@ -37,6 +41,8 @@ impl SqliteLedger {
         if let Some(writer) = self.writer.get() {
             return Ok(writer);
         }
+        // Nothing is added to what cannot be trusted, whatever the command.
+        self.check()?;
         let writer = Writer::start(open::create(&self.project)?, &self.command, self.on_failure.clone())?;
         Ok(self.writer.get_or_init(|| writer))
     }
@@ -56,7 +62,13 @@ impl SqliteLedger {
 
 impl Ledger for SqliteLedger {
     fn check(&self) -> Result<()> {
-        self.read(|_| Ok(()))
+        if self.checked.get().is_some() {
+            return Ok(());
+        }
+        let damage = self.read(|connection| health::damage(connection, "quick_check(1)"))?;
+        damage.first().map_or(Ok(()), |what| Err(open::damaged(what)))?;
+        let _ = self.checked.set(());
+        Ok(())
     }
 
     fn ready(&self) -> Result<()> {
@@ -90,6 +102,10 @@ impl Ledger for SqliteLedger {
 
     fn jobs(&self) -> Result<Vec<JobState>> {
         self.read(read::jobs)
+    }
+
+    fn for_each_item(&self, job: &str, each: &mut dyn FnMut(ItemState)) -> Result<()> {
+        self.read(|connection| read::items(connection, job, each))
     }
 
     fn close(&self) {

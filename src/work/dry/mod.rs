@@ -224,7 +224,7 @@ impl Spent {
 /// The sample of a job in a dry run; items of items are all tried.
 pub(super) fn sample<T>(world: &World, job: &Job<T>, plan: &mut Plan) -> Result<Option<Sample>> {
     let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) else { return Ok(None) };
-    let known = world.ledger.jobs()?.into_iter().filter(|known| known.plan.name == job.key);
-    let begun = known.flat_map(|known| known.items).map(|item| hash::short(&item.item)).collect();
+    let mut begun = HashSet::new();
+    world.ledger.for_each_item(&job.key, &mut |item| begun.extend([hash::short(&item.item)]))?;
     Ok(Some(dry.sample(&job.name, &begun, plan)))
 }

@@ -101,6 +101,7 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, version));
     let to_the_end = shift.goes_on();
     shift.tell_of_lost();
+    shift.tell_of_kept();
     let tally = world.stop_on_disk_error(shift.close())?;
     if let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) {
         dry.failed(&job.name, tally.failures.len());

@@ -45,6 +45,8 @@ pub(super) struct Tally {
     pub incomplete: usize,
     pub failures: Vec<Error>,
     failed_ids: HashSet<String>,
+    /// Those that failed on replies that were kept.
+    failed_on_kept: Vec<String>,
     pub by_kind: BTreeMap<String, usize>,
 }
 
@@ -102,7 +104,12 @@ impl<'a, T: Send> Shift<'a, T> {
             },
             Err(error) if error.kind().stops_the_run() => self.world.stop.drain_because(error),
             Err(error) => match replay.end(Ending::Failed) {
-                Ok(()) => self.fail(&id, error),
+                Ok(()) => {
+                    if replay.gave_only_kept() {
+                        self.tally().failed_on_kept.push(id.clone());
+                    }
+                    self.fail(&id, error);
+                }
                 Err(disk) => self.world.stop.drain_because(disk),
             },
         }
@@ -184,6 +191,21 @@ impl<'a, T: Send> Shift<'a, T> {
             _ => format!("{lost} items stopped in their middle and go on"),
         };
         self.world.emit(Event::Info(format!("{}: {items} there next time", self.job.name)));
+    }
+
+    /// Tells of items that failed without having asked anything: what they were told does not change by itself.
+    pub fn tell_of_kept(&self) {
+        let tally = self.tally();
+        let Some(first) = tally.failed_on_kept.first().filter(|_| self.job.is_told(self.world)) else {
+            return;
+        };
+        let (kept, all) = (tally.failed_on_kept.len(), tally.failures.len());
+        let text = format!(
+            "{}: {kept} of {all} failed on replies that are kept: `fthost retry {first} --fresh` asks the models anew",
+            self.job.name
+        );
+        drop(tally);
+        self.world.emit(Event::Info(text));
     }
 
     /// After the last item: the failed file holds what still fails.
