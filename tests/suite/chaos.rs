@@ -53,8 +53,11 @@ fn records(project: &TestProject, path: &str) -> BTreeSet<String> {
     project.read(path).lines().map(without_version).collect()
 }
 
+/// Files, and the records of each checkpoint.
+type Outcome = (Vec<(String, Vec<u8>)>, Vec<BTreeSet<String>>);
+
 /// What does not depend on when things happened.
-fn outcome(project: &TestProject) -> (Vec<(String, Vec<u8>)>, Vec<BTreeSet<String>>) {
+fn outcome(project: &TestProject) -> Outcome {
     let files = ["data/raw/transcripts", "data/processed"].iter().flat_map(|dir| audit::files(project, dir));
     (files.collect(), audit::CHECKPOINTS.iter().map(|path| records(project, path)).collect())
 }

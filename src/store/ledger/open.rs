@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -21,6 +21,9 @@ const APPLICATION: i64 = 0x6674_686f;
 
 /// How long one waits for another command that writes: as long as a slow disk may take for a flush.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often one looks whether the other has ended.
+const STEP: Duration = Duration::from_millis(5);
 
 /// Opens the ledger for writing, and makes it when it is not there.
 pub(super) fn create(project: &Project) -> Result<Connection> {
@@ -55,8 +58,9 @@ fn prepare(connection: &mut Connection) -> Result<()> {
     let sql = |e: rusqlite::Error| failed("open", &e);
     connection.busy_timeout(PATIENCE).map_err(sql)?;
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sql);
-    let (application, version) = (number("application_id")?, number("user_version")?);
+    // Asked for first: another command may make the tables between the two questions, and what is not empty has a name.
     let is_empty = number("schema_version")? == 0;
+    let (application, version) = (number("application_id")?, number("user_version")?);
     if !is_empty && application != APPLICATION {
         return Err(foreign());
     }
@@ -64,9 +68,23 @@ fn prepare(connection: &mut Connection) -> Result<()> {
         return Err(newer(version));
     }
     // A reply is on disk when its transaction has ended, also after a power cut.
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
+    use_log(connection).map_err(sql)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     if is_empty { make_tables(connection).map_err(sql) } else { Ok(()) }
+}
+
+/// Writes go to a log beside the file. While another command makes the same change to a new file, this one is refused
+/// at once, whatever its patience: so it has its own.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let used = connection.pragma_update(None, "journal_mode", "WAL");
+        let is_busy = |e: &rusqlite::Error| e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+        if !used.as_ref().is_err_and(is_busy) || Instant::now() >= end {
+            return used;
+        }
+        std::thread::sleep(STEP);
+    }
 }
 
 /// Makes the tables, unless another command was faster.
