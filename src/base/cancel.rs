@@ -68,12 +68,12 @@ impl Stop {
         self.state.calls.load(Ordering::Acquire)
     }
 
-    /// Ends waits, and waits for the calls on the wire, for so long at most: their replies are paid for. Those that are
-    /// given up are not waited for.
+    /// Ends waits, and waits for the calls on the wire, for so long at most: their replies are paid for, and those that
+    /// are given up are still to be written down.
     pub fn wait_for_calls(&self, most: Duration) {
         self.drain.cancel();
         let end = Instant::now() + most;
-        while self.calls() > 0 && !self.abort.is_cancelled() && Instant::now() < end {
+        while self.calls() > 0 && Instant::now() < end {
             std::thread::sleep(STEP);
         }
     }

@@ -23,10 +23,10 @@ fn many(short: usize, more: usize) -> usize {
 
 #[test]
 fn what_is_paid_for_survives_kills_at_any_instant() {
-    let (kills, mut dice) = (many(14, 1000), Dice::new(4711));
+    let (kills, mut dice) = (many(8, 1000), Dice::new(4711));
     let mut totals = Totals::default();
     while totals.kills < kills {
-        let size = Size { personas: many(6, 24), turns: 3, share_of_faults: 0 };
+        let size = Size { personas: many(4, 24), turns: 3, share_of_faults: 0 };
         totals.join(Storm::new(size, dice.fork()).rage(kills - totals.kills));
     }
     figure(&format!("kills at random instants: {totals}"));
@@ -34,10 +34,10 @@ fn what_is_paid_for_survives_kills_at_any_instant() {
 
 #[test]
 fn faults_and_kills_together_lose_no_money() {
-    let (kills, mut dice) = (many(8, 300), Dice::new(99));
+    let (kills, mut dice) = (many(4, 300), Dice::new(99));
     let mut totals = Totals::default();
     while totals.kills < kills {
-        let size = Size { personas: many(5, 16), turns: 3, share_of_faults: 10 + dice.below(21) };
+        let size = Size { personas: many(4, 16), turns: 3, share_of_faults: 10 + dice.below(21) };
         totals.join(Storm::new(size, dice.fork()).rage(kills - totals.kills));
     }
     figure(&format!("kills with 10 to 30 % faults: {totals}"));
@@ -53,8 +53,11 @@ fn records(project: &TestProject, path: &str) -> BTreeSet<String> {
     project.read(path).lines().map(without_version).collect()
 }
 
+/// Files, and the records of each checkpoint.
+type Outcome = (Vec<(String, Vec<u8>)>, Vec<BTreeSet<String>>);
+
 /// What does not depend on when things happened.
-fn outcome(project: &TestProject) -> (Vec<(String, Vec<u8>)>, Vec<BTreeSet<String>>) {
+fn outcome(project: &TestProject) -> Outcome {
     let files = ["data/raw/transcripts", "data/processed"].iter().flat_map(|dir| audit::files(project, dir));
     (files.collect(), audit::CHECKPOINTS.iter().map(|path| records(project, path)).collect())
 }
@@ -62,12 +65,12 @@ fn outcome(project: &TestProject) -> (Vec<(String, Vec<u8>)>, Vec<BTreeSet<Strin
 #[test]
 fn a_run_that_was_killed_twenty_times_gives_the_same_as_one_that_was_not() {
     for round in 0..many(1, 5) as u64 {
-        let size = Size { personas: many(6, 16), turns: 4, share_of_faults: 0 };
+        let size = Size { personas: many(4, 16), turns: 4, share_of_faults: 0 };
         let server = serve(&size, Dice::new(round));
         let calm = pipeline(&server);
         calm.run(&size.words(PIPELINE)).exits(0);
         let mut storm = Storm::new(size, Dice::new(round));
-        let totals = storm.rage_through(many(5, 20));
+        let totals = storm.rage_through(many(4, 20));
         let (calm, killed) = (outcome(&calm), outcome(storm.project()));
         assert_eq!(
             calm.0.iter().map(|file| &file.0).collect::<Vec<_>>(),

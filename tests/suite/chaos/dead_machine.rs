@@ -66,11 +66,11 @@ fn goes_on(server: &ModelServer, project: &TestProject) {
 #[test]
 fn a_copy_from_the_middle_of_a_run_goes_on() {
     let mut dice = Dice::new(1);
-    for _ in 0..many(2, 50) {
+    for _ in 0..many(1, 50) {
         let (server, copy) = copied_in_the_middle(&mut dice);
         goes_on(&server, &copy);
     }
-    figure(&format!("{} copies from the middle of a run went on", many(2, 50)));
+    figure(&format!("{} copies from the middle of a run went on", many(1, 50)));
 }
 
 /// Where transactions end in a write-ahead log, in bytes: after a frame that tells the size of the database.
@@ -103,14 +103,14 @@ fn a_log_that_was_cut_off_holds_every_transaction_before_the_cut() {
         let log = fs::read(&log_path).unwrap();
         let (ends, all) = (ends(&log), rows(&copy));
         assert!(ends.len() > 3 && all.len() > 3, "{} transactions", ends.len());
-        for _ in 0..many(12, 100) {
+        for _ in 0..many(6, 100) {
             let cut = dice.below(log.len() as u64 + 1) as usize;
             let whole = ends.iter().rev().find(|end| **end <= cut).copied().unwrap_or(0);
             let (torn, clean) = (rows_when_cut(&ledger, &log[..cut]), rows_when_cut(&ledger, &log[..whole]));
             assert!(torn == clean && all.starts_with(&torn), "cut at {cut} of {}", log.len());
             cuts += 1;
         }
-        for _ in 0..many(2, 10) {
+        for _ in 0..many(1, 10) {
             let torn = self::copy(&copy);
             fs::write(
                 torn.path(".fthost/ledger.sqlite-wal"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fault_server::ModelServer;
+use fault_server::{Answer, ModelServer};
 
 use super::audit::rows;
 use super::many;
@@ -72,6 +72,19 @@ fn no_script_sees_a_reply_before_it_is_on_disk() {
     ledger.execute_batch("ROLLBACK").unwrap();
     run.wait().exits(0);
     check_kept(&project, 7 * CALLS);
+}
+
+#[test]
+fn requests_that_are_given_up_are_in_the_ledger() {
+    let (server, project) = talks(Duration::ZERO);
+    server.set_rule(|_| Answer::Hang);
+    let run = project.start("run scripts/main.rhai");
+    until("the first calls", || server.requests().len() == 4);
+    run.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    run.signal("INT");
+    run.wait().exits(130);
+    assert_eq!(rows(&project).iter().filter(|row| row.is_lost()).count(), 4, "nobody knows what they cost");
 }
 
 #[test]

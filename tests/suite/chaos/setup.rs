@@ -94,7 +94,7 @@ fn reply(asked: &Received) -> Answer {
     let logical = asked.logical();
     let Some(schema) = &logical.schema else { return Answer::Usual };
     let hash = logical.hash();
-    match logical.messages.len() == 1 && hash.as_bytes()[0] % 8 == 0 {
+    match logical.messages.len() == 1 && b"08".contains(&hash.as_bytes()[0]) {
         true => Answer::Text(format!("I think that it is fine: {}.", &hash[..8])),
         false => Answer::Text(verdict(&fit(schema), &hash, &logical)),
     }
