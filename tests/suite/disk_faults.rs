@@ -132,7 +132,6 @@ const LEDGER_FAULTS: &[(Calls, &str, &str, &str)] = &[
     (Calls("pwrite64", &[LOG]), "EIO", "85", CHECK),
     (Calls("/^f(data)?sync", &[LOG]), "EIO", "9", CHECK),
     (Calls("/^f(data)?sync", &[LOG]), "EIO", "1", CHECK),
-    (Calls("pwrite64", &[".fthost/ledger.sqlite"]), "ENOSPC", "1+", SPACE),
 ];
 
 const LOG: &str = ".fthost/ledger.sqlite-wal";
@@ -194,6 +193,22 @@ fn records_that_are_found_are_flushed_before_they_count() {
     traced.ran.exits(4).says("flush data/c.jsonl").says(CHECK);
     assert_eq!(server.requests().len(), 3, "nothing was asked");
     goes_on(&server, &project, 3);
+}
+
+/// What is in the database's journal is on disk: that it cannot be brought over yet loses nothing.
+#[test]
+fn a_journal_that_cannot_be_brought_over_is_kept() {
+    if !strace::is_there() {
+        return;
+    }
+    let server = ModelServer::start();
+    let project = TestProject::live(&server, SCRIPT);
+    let calls = Calls("pwrite64", &[".fthost/ledger.sqlite"]);
+    let traced = strace::fail_at(&project, calls, "ENOSPC", "1+", RUN);
+    assert!(traced.failed_at().is_some(), "{calls:?} was never failed:\n{}", traced.log);
+    traced.ran.exits(0);
+    project.run(&format!("{RUN} --redo all")).exits(0);
+    assert_eq!((server.requests().len(), project.ledger("SELECT id FROM replies").len()), (20, 20));
 }
 
 /// The flush of a file that is written aside, which has no name of its own to be told apart by.
