@@ -2,11 +2,11 @@
 
 use super::args::{Check, Common};
 use super::output::Output;
-use super::summary::count;
 use super::{exit, live, project};
 use crate::author::check::{self, Finding, Severity};
 use crate::author::live::impatient;
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::host::Session;
 
 /// Checks the named scripts, or the whole project.

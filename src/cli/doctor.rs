@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::args::{Common, Doctor};
 use super::output::Output;
-use super::summary::count;
 use super::{exit, project};
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::store::Project;
 use crate::work::doctor::{self, Finding, Said};
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::output::Output;
-use super::summary::{count, thousands};
 use crate::base::events::{Event, Events};
+use crate::base::numbers::{count, thousands};
 use crate::base::{Error, Kind, Result};
 use crate::llm::stub::Length;
 use crate::store::Project;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::output::Output;
-use super::summary::{count, thousands};
 use super::{exit, json, signals};
 use crate::author::live::{self, Seen, Tried};
+use crate::base::numbers::{count, thousands};
 use crate::base::{Error, Kind, Result};
 use crate::work::World;
 use crate::work::budget::dollars;

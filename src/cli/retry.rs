@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::args::{Common, Retry};
 use super::output::Output;
-use super::summary::count;
 use super::{exit, project};
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::work::budget::dollars;
 use crate::work::retry::{self, Retried};
 

@@ -8,8 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit;
 use super::output::Output;
-use super::summary::count;
 use crate::base::cancel::Stop;
+use crate::base::numbers::count;
 use crate::base::{Error, Kind, Result};
 use crate::store::ledger::Ledger;
 use crate::work::World;

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::{Common, Status};
 use super::output::Output;
-use super::summary::{count, thousands};
 use super::{exit, project};
 use crate::base::Result;
+use crate::base::numbers::{count, thousands};
 use crate::store::ledger::Sums;
 use crate::work::budget::{Cap, dollars};
 use crate::work::status::{self, Failures, InFlight, JobStatus, Resume};

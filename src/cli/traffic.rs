@@ -8,8 +8,8 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::clock;
-use super::summary::thousands;
 use super::waits::one_line;
+use crate::base::numbers::thousands;
 use crate::work::backends::Spent;
 use crate::work::budget::dollars;
 

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use super::super::status::is_of;
-use super::{Doctor, Finding, count};
+use super::{Doctor, Finding};
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::llm::Outcome;
 use crate::store::ledger::{
     self, Ending, Entry, Health, ItemKey, LOST, Ledger, PATH, SqliteLedger, write_now,
 };
 use crate::store::{Checkpoint, Mode};
-
-/// What an earlier version in development kept.
-const USAGE: &str = ".fthost/usage.jsonl";
 
 /// What a reply can end as.
 const OUTCOMES: [Outcome; 6] = [
@@ -40,11 +38,6 @@ pub(super) fn look(doctor: &mut Doctor) -> Result<bool> {
             format!("{} of an outcome that nobody knows: `{outcome}`", count(replies as usize, "reply"));
         let remedy = "items that meet one stop with an error: `fthost retry ID --fresh` asks anew for them";
         doctor.tell(Finding::new(PATH, what, remedy));
-    }
-    if doctor.stands(USAGE) {
-        doctor.note(format!(
-            "{USAGE} is of an earlier version and no longer used: what it counted is in no budget; remove it"
-        ));
     }
     Ok(is_sound)
 }

@@ -122,12 +122,3 @@ fn some<T: AsRef<str>>(all: &[T]) -> String {
         more => format!("{} and {more} more", shown.join(", ")),
     }
 }
-
-/// `1 line`, `2 lines`, `2 replies`.
-fn count(n: usize, what: &str) -> String {
-    match what.strip_suffix('y') {
-        _ if n == 1 => format!("1 {what}"),
-        Some(stem) => format!("{n} {stem}ies"),
-        None => format!("{n} {what}s"),
-    }
-}

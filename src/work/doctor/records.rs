@@ -1,7 +1,8 @@
 //! Checkpoints and failed files: damaged lines, torn tails, failures that are none any more.
 
-use super::{Doctor, Finding, count, some};
+use super::{Doctor, Finding, some};
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::store::failed::path_of;
 use crate::store::head::Head;
 use crate::store::survey::{self, Survey};

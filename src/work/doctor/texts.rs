@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{Doctor, Finding, count, some};
+use super::{Doctor, Finding, some};
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::pipeline::export::{MANIFEST_FILE, TRAINING_FILE, VALIDATION_FILE};
 use crate::pipeline::transcript::{Transcript, content_hash};
 use crate::store::ids::transcript_path;
