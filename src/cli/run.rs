@@ -32,9 +32,24 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
         }
     };
     let code = run_all(&session, &units, output);
-    report(code, &session.world, &end);
-    session.world.close();
+    let world = &session.world;
+    world.close();
+    let code = code.max(unwritten(world, code, output));
+    report(code, world, &end);
+    // What was asked for the report was read.
+    world.close();
     Ok(code)
+}
+
+/// What could not be written after the scripts had ended: told, and its exit code.
+fn unwritten(world: &World, code: u8, output: &Output) -> u8 {
+    match world.stop.reason().filter(|why| why.kind() == Kind::Disk && code <= exit::ITEMS_FAILED) {
+        Some(error) => {
+            output.error(error);
+            exit::code(error)
+        }
+        None => code,
+    }
 }
 
 /// Tells what was done, or in a dry run what would be.

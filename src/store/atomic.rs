@@ -30,13 +30,17 @@ pub fn tidy(dir: &Dir, parent: &Path) {
     let Ok(entries) = dir.read_dir(parent) else { return };
     let names = entries.flatten().map(|entry| entry.file_name());
     for name in names.filter(|name| name.to_str().is_some_and(is_aside)) {
-        let path = parent.join(name);
-        let Ok(file) = dir.open_with(&path, OpenOptions::new().write(true)) else { continue };
-        // Held until it is removed: whoever writes a file aside holds it, too.
-        let file = file.into_std();
-        if file.try_lock().is_ok() {
-            let _ = dir.remove_file(&path);
-        }
+        let _ = remove_leftover(dir, &parent.join(name));
+    }
+}
+
+/// Removes a file that was written aside, unless it still is.
+pub(super) fn remove_leftover(dir: &Dir, path: &Path) -> io::Result<()> {
+    let file = dir.open_with(path, OpenOptions::new().write(true))?.into_std();
+    // Held until it is removed: whoever writes a file aside holds it, too.
+    match file.try_lock() {
+        Ok(()) => dir.remove_file(path),
+        Err(_) => Ok(()),
     }
 }
 

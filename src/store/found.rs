@@ -46,5 +46,6 @@ fn is_leftover(entry: &DirEntry) -> bool {
 
 /// Removes one of the [`leftovers`].
 pub fn remove_leftover(project: &Project, path: &str) -> Result<()> {
-    atomic::remove(project.dir(), Path::new(path))
+    let path = Path::new(path);
+    atomic::remove_leftover(project.dir(), path).map_err(|e| atomic::disk_error("remove", path, &e))
 }

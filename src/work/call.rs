@@ -142,7 +142,7 @@ fn ask(
 ) -> Result<Answer> {
     let mut place = None;
     if let Some(replay) = &scope.replay {
-        let hash = replay::request_hash(backend, &remote.identity().kind, &request);
+        let hash = replay::request_hash(backend, remote.identity(), &request);
         match replay.find(&scope.branch, hash)? {
             Found::Reply(reply, row) => {
                 world.replayed.fetch_add(1, Ordering::Relaxed);

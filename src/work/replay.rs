@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Backend;
 use crate::base::hash::canonical;
 use crate::base::{Error, Kind, Result};
-use crate::llm::{Answered, Outcome, Reply, Request, Usage};
+use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
 use crate::store::ledger::{
     Done, Ending, Entry, ItemKey, KeptReply, Ledger, OK, Past, Place, RequestHash, nobody_waits, write_now,
 };
@@ -215,12 +215,11 @@ pub fn branch_name(branch: &[usize]) -> String {
 }
 
 /// What tells questions apart: whom, what, and with which parameters.
-pub fn request_hash(backend: &Backend, kind: &str, request: &Request) -> RequestHash {
+pub fn request_hash(backend: &Backend, identity: &Identity, request: &Request) -> RequestHash {
     let Request { messages, system, params, schema } = request;
     let question = json!([
         backend.name,
-        kind,
-        backend.model(),
+        identity,
         messages,
         system,
         params,

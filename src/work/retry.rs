@@ -34,15 +34,17 @@ pub struct Retried {
 /// the replies, also of named items that have not failed.
 pub fn retry(world: &World, names: &[String], fresh: bool) -> Result<Vec<Retried>> {
     let known = world.ledger.jobs()?;
-    let mut locks = Vec::new();
-    for target in Search::new(world, names, fresh, &known).find()? {
-        if target.has_checkpoint {
-            locks.push(Lock::take(&world.project, &world.project.ensure_writable(&target.job)?)?);
-        }
+    let mut locks = BTreeMap::new();
+    for target in
+        Search::new(world, names, fresh, &known).find()?.iter().filter(|target| target.has_checkpoint)
+    {
+        let lock = Lock::take(&world.project, &world.project.ensure_writable(&target.job)?)?;
+        locks.insert(target.job.clone(), lock);
     }
-    // Once more, now that nobody changes it.
-    let targets = Search::new(world, names, fresh, &known).find()?;
-    targets.into_iter().map(|target| target.carry_out(world, &known)).collect()
+    // Once more, now that nobody changes it; what came into being meanwhile is another command's.
+    let targets = Search::new(world, names, fresh, &known).find()?.into_iter();
+    let targets = targets.filter(|target| !target.has_checkpoint || locks.contains_key(&target.job));
+    targets.map(|target| target.carry_out(world, &known)).collect()
 }
 
 /// Looks for what is named.

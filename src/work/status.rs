@@ -135,7 +135,7 @@ fn of_checkpoint(world: &World, path: &str, known: &[&JobState]) -> Result<JobSt
         incomplete: checkpoint.len() - complete,
         ..planned(path, known)
     };
-    let redone = failed.iter().filter(|item| item.redo).count();
+    let redone = failed.iter().filter(|item| checkpoint.contains_complete(&item.id)).count();
     let without_record = failed.iter().filter(|item| checkpoint.entry(&item.id).is_none()).count();
     job.settle(left, failed, checkpoint.len() + without_record, complete - redone);
     Ok(job)
@@ -162,7 +162,7 @@ fn planned(name: &str, known: &[&JobState]) -> JobStatus {
         name: name.into(),
         script: last.map(|job| job.plan.script.clone()),
         begun: last.and_then(|job| job.begun.clone()),
-        total: last.map(|job| job.plan.total),
+        total: last.and_then(|job| job.plan.total),
         ..JobStatus::default()
     }
 }

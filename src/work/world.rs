@@ -1,7 +1,7 @@
 //! Everything with an effect, in one object that a test can swap: files, configuration, backends,
 //! clock, events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::budget::{Budget, Caps};
 use super::dry::DryRun;
 use super::plan::Redo;
 use super::pool::{STACK_BYTES, Threads};
-use super::replay;
+use super::replay::{self, Replay};
 use super::scope::Scope;
 use super::settings::Settings;
 use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Result, hash};
 use crate::llm::adapter::Functions;
 use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
@@ -29,6 +29,9 @@ use crate::store::ledger::{Ledger, SqliteLedger};
 
 /// How long requests may still take when the scripts have ended.
 const LAST_CALLS: Duration = Duration::from_secs(60);
+
+/// How long it takes to write down those that are given up then.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the command line says about a run; it wins over the scripts.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +98,8 @@ pub struct World {
     open_adapter: OnceLock<OpenAdapter>,
     runtime: OnceLock<Runtime>,
     http: Http,
+    /// Items that this run has begun afresh, by the hashes of job and id.
+    fresh: Mutex<HashSet<(u64, u64)>>,
     /// Jobs without a checkpoint that were begun, by name.
     jobs: Mutex<HashMap<String, u32>>,
     /// Checkpoints of this run: held, so that they stay locked until it ends.
@@ -136,6 +141,7 @@ impl World {
             open_adapter: OnceLock::new(),
             runtime: OnceLock::new(),
             http: Http::new(),
+            fresh: Default::default(),
             jobs: Default::default(),
             checkpoints: Default::default(),
         }
@@ -220,9 +226,14 @@ impl World {
     /// out of time does not wait for its last one. The world itself lives as long as the process: the openers of
     /// script backends hold it.
     pub fn close(&self) {
-        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.stop.wait_for_calls(LAST_CALLS);
+        if self.stop.calls() > 0 {
+            self.stop.abort.cancel();
+            self.stop.wait_for_calls(LAST_WORDS);
+        }
         self.ledger.close();
+        // Last: whoever has them next reads what was written until now.
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// By which name the ledger knows a job that is begun here. Two of one name without a checkpoint are two
@@ -237,6 +248,14 @@ impl World {
                 replay::numbered(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner), name)
             }
         }
+    }
+
+    /// What an item was answered already: with `--fresh` nothing, the first time that this run works on it.
+    pub fn replay(&self, job: &Arc<str>, item: &str) -> Replay {
+        let id = (hash::short(job), hash::short(item));
+        let fresh =
+            self.options.fresh && self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        Replay::new(self.ledger.clone(), job, item, fresh)
     }
 
     /// The present moment; in an item the one that it was told before.

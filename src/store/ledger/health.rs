@@ -31,7 +31,11 @@ pub fn examine(project: &Project, outcomes: &[&str]) -> Result<Health> {
     });
     match found {
         Ok(found) => (health.damage, health.unknown_outcomes) = found,
-        Err(error) => health.damage.push(open::failed("read", &error).message().into()),
+        Err(error) => match open::failed("read", &error) {
+            damage if damage.kind() == Kind::Data => health.damage.push(damage.message().into()),
+            // It may be whole.
+            passing => return Err(passing),
+        },
     }
     Ok(health)
 }

@@ -1,6 +1,7 @@
 //! The ledger: every reply that was paid for, on disk before a script sees it, and found again by the item
 //! and the question. Above this layer nobody knows what keeps it: a database in a file today.
 
+mod guard;
 mod health;
 mod open;
 mod read;
@@ -159,8 +160,8 @@ pub struct JobPlan {
     pub checkpoint: Option<String>,
     /// The script that began it.
     pub script: String,
-    /// Its items.
-    pub total: usize,
+    /// Its items; none when only some of them were looked at.
+    pub total: Option<usize>,
     /// Those that this run will work on.
     pub to_do: usize,
 }

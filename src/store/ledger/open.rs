@@ -8,6 +8,7 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::RenameFlags;
 
 use super::PATH;
 use crate::base::{Error, Kind, Result};
@@ -127,7 +128,10 @@ pub(super) fn give_name(project: &Project, aside: &Path) -> Result<()> {
     let named = match dir.hard_link(aside, dir, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         // Not every file system has links.
-        Err(_) => dir.rename(aside, dir, path),
+        Err(_) => match rustix::fs::renameat_with(dir, aside, dir, path, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::EXIST) => Ok(()),
+            renamed => renamed.map_err(io::Error::from),
+        },
         Ok(()) => Ok(()),
     };
     let _ = dir.remove_file(aside);
@@ -192,7 +196,17 @@ pub(super) fn failed(doing: &str, error: &rusqlite::Error) -> Error {
             let message = format!("cannot {doing} {PATH}: another program has held it for a minute");
             Error::new(Kind::Disk, message).hint("end what holds it, then run again: what was saved is kept")
         }
-        _ => damaged(&words(error)),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => damaged(&words(error)),
+        _ => Error::new(Kind::Disk, format!("cannot {doing} {PATH}: {}", words(error)))
+            .hint("run again; if it stays, `fthost doctor` says whether the file is damaged"),
+    }
+}
+
+/// The same of a run that has begun: what fails then stops it, and no script may catch it.
+pub(super) fn stopping(error: Error) -> Error {
+    match error.kind() {
+        Kind::Data => Error::new(Kind::Disk, error.message()).or_hint(error.get_hint().map(str::to_string)),
+        _ => error,
     }
 }
 

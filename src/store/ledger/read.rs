@@ -14,22 +14,21 @@ const KEPT: &str = "r.repairs, r.backend, r.model, r.structured, r.outcome, r.co
                     r.finish_reason, r.input_tokens, r.output_tokens, r.cached_tokens, r.reasoning_tokens, r.usd, \
                     r.unknown, r.latency_ms, r.attempts";
 
+/// Which replies `r` of an item `i` may be replayed: while it has not ended all, then those that are of use.
+const OF_USE: &str = "r.outcome <> 'lost' AND (r.outcome = 'ok' OR r.id > i.ended_after OR EXISTS \
+                      (SELECT 1 FROM replies o WHERE o.item = i.id AND o.repairs = r.id AND o.outcome = 'ok'))";
+
 /// What may be replayed of an item: what was not forgotten, and after a failure only what is of use.
 pub(super) fn past(connection: &Connection, key: &ItemKey) -> rusqlite::Result<Past> {
-    let sql = "SELECT i.id, i.ended_after, i.forgotten_up_to FROM items i JOIN jobs j ON j.id = i.job \
-               WHERE j.name = ?1 AND i.item = ?2";
-    let found = connection.prepare_cached(sql)?.query_row([&key.job, &key.item], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-    });
-    let Some((item, ended, forgotten)) = found.optional()? else { return Ok(Past::default()) };
+    let sql = "SELECT i.id FROM items i JOIN jobs j ON j.id = i.job WHERE j.name = ?1 AND i.item = ?2";
+    let found = connection.prepare_cached(sql)?.query_row([&key.job, &key.item], |row| row.get::<_, i64>(0));
+    let Some(item) = found.optional()? else { return Ok(Past::default()) };
     let sql = format!(
-        "SELECT r.id, r.branch, r.request, r.n, {KEPT} FROM replies r \
-         WHERE r.item = ?1 AND r.id > ?2 AND r.outcome <> 'lost' AND (r.outcome = 'ok' OR r.id > ?3 OR EXISTS \
-         (SELECT 1 FROM replies o WHERE o.item = ?1 AND o.repairs = r.id AND o.outcome = 'ok')) ORDER BY r.id"
+        "SELECT r.id, r.branch, r.request, r.n, {KEPT} FROM items i JOIN replies r ON r.item = i.id \
+         WHERE i.id = ?1 AND r.id > i.forgotten_up_to AND {OF_USE} ORDER BY r.id"
     );
     let mut query = connection.prepare_cached(&sql)?;
-    let replies = query
-        .query_map(params![item, forgotten, ended], |row| Ok((row.get(0)?, place(row)?, kept(row, 4)?)))?;
+    let replies = query.query_map([item], |row| Ok((row.get(0)?, place(row)?, kept(row, 4)?)))?;
     let replies = replies.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut query = connection.prepare_cached("SELECT branch, n, time FROM times WHERE item = ?1")?;
     let times = query.query_map([item], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -113,14 +112,14 @@ pub(super) fn jobs(connection: &Connection) -> rusqlite::Result<Vec<JobState>> {
     let mut query =
         connection.prepare("SELECT name, checkpoint, script, total, to_do, begun FROM jobs ORDER BY id")?;
     let jobs = query.query_map([], |row| {
-        let count = |place: usize| row.get::<_, Option<u32>>(place).map(|count| count.unwrap_or(0) as usize);
+        let count = |place: usize| row.get::<_, Option<u32>>(place).map(|count| count.map(|n| n as usize));
         let script: Option<String> = row.get(2)?;
         let plan = JobPlan {
             name: row.get(0)?,
             checkpoint: row.get(1)?,
             script: script.unwrap_or_default(),
             total: count(3)?,
-            to_do: count(4)?,
+            to_do: count(4)?.unwrap_or(0),
         };
         Ok(JobState { plan, begun: row.get(5)? })
     })?;
@@ -133,14 +132,14 @@ pub(super) fn items(
     job: &str,
     each: &mut dyn FnMut(ItemState),
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT i.item, i.state, count(r.id), ifnull(sum(r.unknown), 0), ifnull(sum(r.input_tokens), 0), \
-               ifnull(sum(r.output_tokens), 0), total(r.usd), count(k.id), total(k.usd) \
-               FROM items i LEFT JOIN replies r ON r.item = i.id AND r.id > i.forgotten_up_to \
-               LEFT JOIN replies k ON k.id = r.id AND k.outcome <> 'lost' AND (k.outcome = 'ok' \
-               OR k.id > i.ended_after OR EXISTS (SELECT 1 FROM replies o WHERE o.item = i.id \
-               AND o.repairs = k.id AND o.outcome = 'ok')) \
-               WHERE i.job = (SELECT id FROM jobs WHERE name = ?1) GROUP BY i.item";
-    let mut query = connection.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT i.item, i.state, count(a.id), ifnull(sum(a.unknown), 0), ifnull(sum(a.input_tokens), 0), \
+         ifnull(sum(a.output_tokens), 0), total(a.usd), count(r.id), total(r.usd) \
+         FROM items i LEFT JOIN replies a ON a.item = i.id AND a.id > i.forgotten_up_to \
+         LEFT JOIN replies r ON r.id = a.id AND {OF_USE} \
+         WHERE i.job = (SELECT id FROM jobs WHERE name = ?1) GROUP BY i.item"
+    );
+    let mut query = connection.prepare_cached(&sql)?;
     let mut rows = query.query([job])?;
     while let Some(row) = rows.next()? {
         each(ItemState {

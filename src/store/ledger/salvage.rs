@@ -8,12 +8,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
-use super::{PATH, open};
+use super::{PATH, guard, open};
 use crate::base::Result;
 use crate::store::{Project, atomic};
 
-/// The files of a database, by what stands behind its name.
-const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+/// The files of a database, by what stands behind its name; the one without which the others are nothing is moved last.
+const PARTS: [&str; 3] = ["-wal", "-shm", ""];
 
 /// After so many rows in a row that cannot be read, what follows counts as lost.
 const GIVE_UP: u32 = 100_000;
@@ -42,6 +42,7 @@ pub struct Salvaged {
 
 /// Moves the ledger away, and puts a new one in its place. What was interrupted goes on.
 pub fn salvage(project: &Project) -> Result<Salvaged> {
+    let _alone = guard::alone(project)?;
     let moved_to = move_away(project)?;
     let [copy, new] = [(); 2].map(|()| atomic::aside(Path::new(PATH)));
     let disk = |e: io::Error| atomic::disk_error("mend", Path::new(PATH), &e);
@@ -69,7 +70,8 @@ fn move_away(project: &Project) -> Result<String> {
     let is_there = |number: &u32| dir.exists(open::moved_away(*number));
     let free = (1..).find(|number| !is_there(number)).unwrap_or(1);
     // When an earlier attempt was interrupted, its number is gone on with.
-    let number = if dir.exists(PATH) || free == 1 { free } else { free - 1 };
+    let is_moved = !dir.exists(PATH) && !open::has_journal(project);
+    let number = if is_moved && free > 1 { free - 1 } else { free };
     let moved = open::moved_away(number);
     for part in PARTS {
         let (from, to) = (format!("{PATH}{part}"), format!("{moved}{part}"));

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::writer::{OnFailure, Writer};
 use super::{
-    Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums, health, open, read,
+    Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums, guard, health, open, read,
 };
 use crate::base::Result;
 use crate::store::Project;
@@ -41,9 +41,11 @@ impl SqliteLedger {
         if let Some(writer) = self.writer.get() {
             return Ok(writer);
         }
+        let guard = guard::share(&self.project)?;
         // Nothing is added to what cannot be trusted, whatever the command.
         self.check()?;
-        let writer = Writer::start(open::create(&self.project)?, &self.command, self.on_failure.clone())?;
+        let connection = open::create(&self.project)?;
+        let writer = Writer::start(connection, guard, &self.command, self.on_failure.clone())?;
         Ok(self.writer.get_or_init(|| writer))
     }
 
@@ -87,7 +89,8 @@ impl Ledger for SqliteLedger {
 
     fn past(&self, item: &ItemKey) -> Result<Past> {
         // Whoever asks is about to pay: not for what may be there already.
-        self.read(|connection| read::past(connection, item)).inspect_err(|e| (self.on_failure)(e.clone()))
+        let past = self.read(|connection| read::past(connection, item)).map_err(open::stopping);
+        past.inspect_err(|error| (self.on_failure)(error.clone()))
     }
 
     fn spent_by_others(&self, since: i64) -> Result<(BTreeMap<String, Sums>, i64)> {

@@ -162,7 +162,7 @@ fn jobs_and_items_are_told() {
         name: "data/c.jsonl".into(),
         checkpoint: Some("data/c.jsonl".into()),
         script: "scripts/main.rhai".into(),
-        total: 9,
+        total: Some(9),
         to_do,
     };
     write_now(&ledger, Entry::Job(plan(9))).unwrap();

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::guard::Guard;
 use super::{Done, Ending, Entry, ItemKey, JobPlan, KeptReply, Place, open};
 use crate::base::{Error, Kind, Result};
 
@@ -34,11 +35,17 @@ struct State {
 
 impl Writer {
     /// Starts it; `command` is what the table of runs says of this command.
-    pub fn start(connection: Connection, command: &str, on_failure: OnFailure) -> Result<Writer> {
+    pub fn start(
+        connection: Connection,
+        guard: Guard,
+        command: &str,
+        on_failure: OnFailure,
+    ) -> Result<Writer> {
         let (sender, receiver) = mpsc::channel();
         let state = Arc::new(State::default());
         let scribe = Scribe {
             connection,
+            _guard: guard,
             command: command.into(),
             state: state.clone(),
             on_failure,
@@ -61,12 +68,16 @@ impl Writer {
 
     /// Takes an entry.
     pub fn write(&self, entry: Entry, done: Done) {
-        let closed = match &*self.sender.lock().unwrap_or_else(PoisonError::into_inner) {
+        let returned = match &*self.sender.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(sender) => sender.send((entry, done)).map_err(|returned| returned.0.1).err(),
             None => Some(done),
         };
-        if let Some(done) = closed {
-            done(self.check().and(Err(Error::new(Kind::Internal, "the ledger is closed"))));
+        if let Some(done) = returned {
+            // Closed, or its thread has died: nothing is kept any more.
+            let closed =
+                Error::new(Kind::Disk, "the ledger is closed").hint("run again: what was saved is kept");
+            let _ = self.state.failed.set(closed);
+            done(self.check().map(|()| 0));
         }
     }
 
@@ -82,6 +93,8 @@ impl Writer {
 /// What the thread holds.
 struct Scribe {
     connection: Connection,
+    /// Given back after the connection is closed.
+    _guard: Guard,
     command: String,
     state: Arc<State>,
     on_failure: OnFailure,
@@ -108,7 +121,7 @@ impl Scribe {
             return Err(error.clone());
         }
         self.transact(entries).map_err(|error| {
-            let error = open::failed("write", &error);
+            let error = open::stopping(open::failed("write", &error));
             let _ = self.state.failed.set(error.clone());
             (self.on_failure)(error.clone());
             error
@@ -249,10 +262,10 @@ fn forget(change: &Transaction, item: i64) -> rusqlite::Result<i64> {
 
 fn set_job(change: &Transaction, plan: &JobPlan) -> rusqlite::Result<i64> {
     let sql = "INSERT INTO jobs (name, checkpoint, script, total, to_do, begun) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-               ON CONFLICT (name) DO UPDATE SET checkpoint = ?2, script = ?3, total = ?4, to_do = ?5, begun = ?6 \
+               ON CONFLICT (name) DO UPDATE SET checkpoint = ?2, script = ?3, total = ifnull(?4, total), to_do = ?5, begun = ?6 \
                RETURNING id";
     let JobPlan { name, checkpoint, script, total, to_do } = plan;
-    let values = params![name, checkpoint, script, *total as i64, *to_do as i64, now()];
+    let values = params![name, checkpoint, script, total.map(|total| total as i64), *to_do as i64, now()];
     change.prepare_cached(sql)?.query_row(values, |row| row.get(0))
 }
 

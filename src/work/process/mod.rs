@@ -83,8 +83,8 @@ pub struct Job<'a, T> {
 pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>> {
     let started = Instant::now();
     let files = Files::open(world, job.checkpoint.as_deref())?;
-    // However a script writes the path, it is one job.
-    if let Some(opened) = files.checkpoint.as_ref().filter(|_| job.checkpoint.as_ref() == Some(&job.key)) {
+    // Whatever a script calls it, and however it writes the path.
+    if let Some(opened) = &files.checkpoint {
         job.key = opened.path().into();
     }
     let mut plan = plan(world, &job, &files)?;
@@ -92,7 +92,7 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
     files.forget_left_out(&plan);
     let to_do = plan.count(Fate::ToDo);
     if job.is_told(world) {
-        job.note(world, plan.fates.len(), to_do);
+        job.note(world, &files, plan.fates.len(), to_do);
         world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     }
     let shift = Shift::new(world, &job, &files, sample);
@@ -116,9 +116,12 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
 
 impl<T> Job<'_, T> {
     /// Tells the ledger that it begins.
-    fn note(&self, world: &World, total: usize, to_do: usize) {
+    fn note(&self, world: &World, files: &Files, items: usize, to_do: usize) {
         let (name, script) = (self.key.clone(), self.script.clone());
-        let plan = JobPlan { name, checkpoint: self.checkpoint.clone(), script, total, to_do };
+        let checkpoint = files.checkpoint.as_ref().map(|opened| opened.path().to_string());
+        // Of a limited run nobody knows how many there are.
+        let total = world.options.limit.is_none().then_some(items);
+        let plan = JobPlan { name, checkpoint, script, total, to_do };
         world.ledger.write(ledger::Entry::Job(plan), nobody_waits());
     }
 

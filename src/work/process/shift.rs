@@ -93,8 +93,7 @@ impl<'a, T: Send> Shift<'a, T> {
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
-        let replay =
-            Arc::new(Replay::new(self.world.ledger.clone(), &self.key, &item.id, self.world.options.fresh));
+        let replay = Arc::new(self.world.replay(&self.key, &item.id));
         let scope = Scope { weight, replay: Some(replay.clone()), ..Scope::item(&item.id, deadline) };
         let id = item.id.clone();
         match catch_panic("an item", || (self.job.worker)(item, scope)) {
