@@ -20,9 +20,9 @@ pub fn run(common: &Common, args: &Retry, output: &Output) -> Result<u8> {
         output.result("nothing has failed");
     }
     done.iter().for_each(|job| tell(job, output));
-    for (script, redo) in next_commands(&done) {
+    for (command, redo) in next_commands(&done) {
         let redo = if redo.is_empty() { String::new() } else { format!(" --redo {}", redo.join(",")) };
-        output.result(&format!("next: fthost run {script}{redo}"));
+        output.result(&format!("next: {command}{redo}"));
     }
     Ok(exit::DONE)
 }
@@ -50,12 +50,12 @@ fn tell(done: &Retried, output: &Output) {
     }
 }
 
-/// The scripts to run, with the complete items to redo.
+/// The commands to run, with the complete items to redo.
 fn next_commands(done: &[Retried]) -> BTreeMap<&str, Vec<&str>> {
-    let mut scripts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut commands: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for job in done {
-        let script = job.script.as_deref().unwrap_or("SCRIPT");
-        scripts.entry(script).or_default().extend(job.complete.iter().map(String::as_str));
+        let command = job.command.as_deref().unwrap_or("fthost run SCRIPT");
+        commands.entry(command).or_default().extend(job.complete.iter().map(String::as_str));
     }
-    scripts
+    commands
 }

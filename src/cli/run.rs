@@ -16,7 +16,7 @@ use crate::script::library::Unit;
 use crate::work::World;
 use crate::work::budget::Caps;
 use crate::work::plan::Redo;
-use crate::work::settings::Settings;
+use crate::work::settings::{Settings, shell_word};
 use crate::work::world::RunOptions;
 
 /// Runs the scripts; the exit code is that of the last one that ran. Whatever happens, the last event for
@@ -36,6 +36,9 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     world.close();
     let code = code.max(unwritten(world, code, output));
     report(code, world, &end);
+    if args.fresh && code > exit::ITEMS_FAILED {
+        output.remark("what was asked in this run is kept: go on without --fresh, which would ask it anew");
+    }
     // What was asked for the report was read.
     world.close();
     Ok(code)
@@ -114,7 +117,7 @@ fn prepare(common: &Common, args: &Run, end: &End) -> Result<Ready, u8> {
 
 fn open(common: &Common, args: &Run, end: &End) -> Result<(Session, Option<TempDir>)> {
     let output = &end.output;
-    let mut world = project::open(common, &format!("run {}", args.scripts.join(" ")), output)?;
+    let mut world = project::open(common, &command_words(), output)?;
     let scratch = args.dry_run.then(|| dry::prepare(&mut world, output)).transpose()?;
     world.options = options(args);
     world.settings = Settings::parse(&args.setting)?;
@@ -143,6 +146,12 @@ fn options(args: &Run) -> RunOptions {
         fail_fast: args.fail_fast,
         fresh: args.fresh,
     }
+}
+
+/// The command as it was given.
+fn command_words() -> String {
+    let words = std::env::args().skip(1).map(|word| shell_word(&word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The named scripts: path and text.

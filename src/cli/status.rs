@@ -113,11 +113,7 @@ fn going_on(job: &JobStatus, resume: &Resume) -> String {
         Some((calls, dollars)) => format!("about {}{}", count(calls as usize, "call"), usd(dollars)),
         None => "at a cost that is unknown before an item is complete: --dry-run estimates it".into(),
     };
-    format!("to go on: {} works on {items}, {cost}", command(job).unwrap_or_else(|| "its script".into()))
-}
-
-fn command(job: &JobStatus) -> Option<String> {
-    job.script.as_ref().map(|script| format!("fthost run {script}"))
+    format!("to go on: {} works on {items}, {cost}", job.command.as_deref().unwrap_or("its script"))
 }
 
 /// Sums of fractions leave some dust.
@@ -153,7 +149,7 @@ fn job_json(job: &JobStatus) -> Value {
     };
     let resume = |resume: &Resume| {
         let (calls, usd) = resume.cost.unzip();
-        json!({"command": command(job), "items": resume.items, "calls": calls, "usd": usd})
+        json!({"command": job.command, "items": resume.items, "calls": calls, "usd": usd})
     };
     json!({
         "job": job.name,

@@ -51,6 +51,15 @@ pub fn totals(world: &World, seconds: f64, output: &Output) {
     for cap in world.budget.caps().unwrap_or_default() {
         output.result(&format!("spent {}", cap.line()));
     }
+    let all = world.budget.spent();
+    if all.unknown > 0 {
+        let requests = count(all.unknown as usize, "request");
+        output.result(&format!("{requests} of unknown cost: with them {} at the most", dollars(all.usd)));
+    }
+    match world.unkept.load(Ordering::Relaxed) {
+        0 => {}
+        n => output.result(&format!("{} paid for that could not be kept", count(n as usize, "reply"))),
+    }
     match world.replayed.load(Ordering::Relaxed) {
         0 => {}
         n => output

@@ -186,7 +186,7 @@ fn spawn(
     keeper: Keeper,
 ) -> Result<Receiver<Result<Answer>>> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let stop = world.stop.clone();
+    let (stop, unkept) = (world.stop.clone(), world.unkept.clone());
     let on_its_way = stop.call_begins();
     world.runtime()?.spawn(async move {
         // Nobody waits any more when the item ran out of time: the reply is kept all the same.
@@ -197,6 +197,7 @@ fn spawn(
         let reply = held_to_schema(&request, answered.reply);
         let answered = Answered { reply: reply.clone(), ..answered };
         let done = move |row: Result<i64>| {
+            unkept.fetch_add(u64::from(row.is_err()), Ordering::Relaxed);
             let _ = sender.send(row.map(|row| Answer { reply, row: Some(row), replayed: false }));
             drop(on_its_way);
         };

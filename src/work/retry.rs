@@ -16,8 +16,8 @@ use crate::store::{Checkpoint, FailedFile, FailedItem, Mode, found};
 pub struct Retried {
     /// Its checkpoint's path, or without one the job's name.
     pub job: String,
-    /// The script that ran it last.
-    pub script: Option<String>,
+    /// The command that ran it last.
+    pub command: Option<String>,
     /// Failures that were cleared, by kind.
     pub cleared: BTreeMap<String, usize>,
     /// Items whose old record is complete and was to be redone: they stay listed, and are run again.
@@ -217,10 +217,10 @@ fn nothing_failed(name: &str) -> Error {
 impl Target {
     fn carry_out(self, world: &World, known: &[JobState]) -> Result<Retried> {
         let own = known.iter().filter(|job| is_of(job, &self.job) && job.begun.is_some());
-        let script = own.max_by_key(|job| &job.begun).map(|job| job.plan.script.clone());
+        let command = own.max_by_key(|job| &job.begun).and_then(|job| job.plan.command());
         let mut done = Retried {
             job: self.job,
-            script,
+            command,
             spent: self.spent,
             forgotten: self.owners,
             ..Retried::default()

@@ -23,6 +23,12 @@ impl Settings {
         Ok(Settings(values))
     }
 
+    /// As they stand on a command line.
+    pub fn words(&self) -> String {
+        let word = |(key, value): (&String, &String)| format!("-s {}", shell_word(&format!("{key}={value}")));
+        self.0.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
     /// The text given for a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
@@ -65,9 +71,25 @@ impl Settings {
     }
 }
 
+/// A word as a shell reads it.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_can_be_run_again() {
+        let settings = Settings::parse(&["b=it's 5 %".into(), "a=data/x.jsonl".into()]).unwrap();
+        assert_eq!(settings.words(), r"-s a=data/x.jsonl -s 'b=it'\''s 5 %'");
+        assert_eq!(shell_word(""), "''");
+    }
 
     fn settings(words: &[&str]) -> Result<Settings> {
         Settings::parse(&words.iter().map(ToString::to_string).collect::<Vec<_>>())

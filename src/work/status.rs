@@ -19,6 +19,8 @@ pub struct JobStatus {
     pub has_checkpoint: bool,
     /// The script that ran it last.
     pub script: Option<String>,
+    /// The command that goes on with it.
+    pub command: Option<String>,
     /// When it last began.
     pub begun: Option<String>,
     /// The run that works on it at this moment.
@@ -161,6 +163,7 @@ fn planned(name: &str, known: &[&JobState]) -> JobStatus {
     JobStatus {
         name: name.into(),
         script: last.map(|job| job.plan.script.clone()),
+        command: last.and_then(|job| job.plan.command()),
         begun: last.and_then(|job| job.begun.clone()),
         total: last.and_then(|job| job.plan.total),
         ..JobStatus::default()
@@ -219,7 +222,9 @@ impl Left {
         let (calls, usd) = (self.calls as f64 / complete, self.usd / complete);
         let got = self.kept.iter().map(|kept| (calls.min(kept.0 as f64), usd.min(kept.1)));
         let got = got.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        Some(((calls * items - got.0).max(0.0).round() as u64, (usd * items - got.1).max(0.0)))
+        let calls = (calls * items - got.0).max(0.0).round() as u64;
+        // Without a call there is only dust.
+        Some((calls, if calls == 0 { 0.0 } else { (usd * items - got.1).max(0.0) }))
     }
 }
 

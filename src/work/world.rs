@@ -86,6 +86,8 @@ pub struct World {
     pub ledger: Arc<dyn Ledger>,
     /// Replies that were given again.
     pub replayed: AtomicU64,
+    /// Replies that were paid for and could not be kept.
+    pub unkept: Arc<AtomicU64>,
     /// What may be spent.
     pub budget: Budget,
     /// Slices left out because they are over their token budget.
@@ -133,6 +135,7 @@ impl World {
             backends: OpenBackends::default(),
             ledger,
             replayed: AtomicU64::new(0),
+            unkept: Arc::default(),
             budget,
             over_budget: AtomicU64::new(0),
             locks: false,

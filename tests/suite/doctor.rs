@@ -325,6 +325,24 @@ fn what_is_in_order_is_only_noted() {
 }
 
 #[test]
+fn a_ledger_in_use_is_not_moved_away() {
+    let server = ModelServer::start();
+    let project = TestProject::live(&server, "get_backend(\"assistant\").complete(\"x\");");
+    project.run("run scripts/main.rhai").exits(0);
+    server.set_rule(|_| Answer::Hang);
+    let run = project.start("run scripts/main.rhai");
+    until("the second call", || server.requests().len() == 2);
+    // No checkpoint is locked: the run is known by its ledger alone.
+    let damaged = rusqlite::Connection::open(project.path(LEDGER)).unwrap();
+    damaged.execute_batch("PRAGMA foreign_keys = OFF; UPDATE replies SET item = 77").unwrap();
+    drop(damaged);
+    project.run("doctor --repair").exits(75).says("another command uses .fthost/ledger.sqlite");
+    run.signal("KILL");
+    run.wait();
+    project.run("doctor --repair").exits(0).prints("1 reply saved");
+}
+
+#[test]
 fn nothing_is_mended_while_a_run_works() {
     let server = ModelServer::start();
     let project = done(&server);

@@ -156,6 +156,69 @@ fn what_a_script_backend_asks_a_provider_belongs_to_the_item() {
 }
 
 #[test]
+fn another_address_is_another_question() {
+    let (mock, real) = (ModelServer::start(), ModelServer::start());
+    let project = TestProject::live(&mock, TALK);
+    project.main("").exits(0);
+    project.edit("config/fthost.yaml", &mock.url(), &real.url());
+    project.main("--redo stale").exits(0);
+    assert_eq!((calls(&mock), calls(&real)), (4, 4), "what a stand-in said is not the model's word");
+}
+
+#[test]
+fn two_checkpoints_share_no_replies_whatever_the_job_is_called() {
+    let server = ModelServer::start();
+    let script = r#"
+        let model = get_backend("assistant");
+        for name in ["one", "two"] {
+            process([#{id: "a"}], #{checkpoint: `data/${name}.jsonl`, job: "talk"}, |item| {
+                #{said: model.complete("Hello").content}
+            });
+        }
+    "#;
+    let project = TestProject::live(&server, script);
+    project.main("").exits(0);
+    assert_eq!(calls(&server), 2);
+    let names = project.ledger("SELECT name, checkpoint FROM jobs ORDER BY id");
+    assert!(names.iter().all(|row| row["name"] == row["checkpoint"]), "{names:?}");
+}
+
+#[test]
+fn what_fresh_asked_is_not_forgotten_by_the_same_run() {
+    let server = ModelServer::start();
+    let script = r#"
+        let model = get_backend("assistant");
+        for round in 1..=2 {
+            process([#{id: "a"}], #{checkpoint: "data/c.jsonl"}, |item| {
+                let said = model.complete("Hello").content;
+                if load_checkpoint("data/other.jsonl").len == 0 {
+                    append_checkpoint("data/other.jsonl", #{id: "x"});
+                    throw "once more";
+                }
+                #{said: said}
+            });
+        }
+    "#;
+    let project = TestProject::live(&server, script);
+    project.main("--fresh").exits(1);
+    assert_eq!(calls(&server), 1, "the second round gives again what the first has paid for");
+}
+
+#[test]
+fn a_command_can_be_run_again_as_it_is_kept() {
+    let server = ModelServer::start();
+    let project = TestProject::shipped_live(&server);
+    let words = "run scripts/generate.rhai -s personas=3 -s turns=2";
+    project.run(&format!("{words} --max-calls 5")).exits(3);
+    assert_eq!(project.ledger("SELECT command FROM runs")[0]["command"], format!("{words} --max-calls 5"));
+    project.run("status").exits(0).prints(&format!("to go on: fthost {words} works on 3 items"));
+    project.run(words).exits(0);
+    assert_eq!(calls(&server), 12);
+    let ran = project.run(&format!("{words} --redo all --fresh --max-calls 2")).exits(3);
+    ran.says("go on without --fresh");
+}
+
+#[test]
 fn calls_outside_of_items_are_kept_for_the_bill_alone() {
     let server = ModelServer::start();
     let project = TestProject::live(&server, "get_backend(\"assistant\").complete(\"x\");");

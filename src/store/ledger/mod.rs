@@ -160,10 +160,20 @@ pub struct JobPlan {
     pub checkpoint: Option<String>,
     /// The script that began it.
     pub script: String,
+    /// The settings that it was given: `-s personas=5`.
+    pub settings: String,
     /// Its items; none when only some of them were looked at.
     pub total: Option<usize>,
     /// Those that this run will work on.
     pub to_do: usize,
+}
+
+impl JobPlan {
+    /// The script with its settings, as they stand on a command line; none when nobody knows.
+    pub fn command(&self) -> Option<String> {
+        let words = format!("fthost run {} {}", self.script, self.settings);
+        (!self.script.is_empty()).then(|| words.trim_end().to_string())
+    }
 }
 
 /// A reply as it is kept.

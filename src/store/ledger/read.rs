@@ -109,15 +109,16 @@ pub(super) fn reply_lengths(connection: &Connection) -> rusqlite::Result<ReplyLe
 
 /// Every job.
 pub(super) fn jobs(connection: &Connection) -> rusqlite::Result<Vec<JobState>> {
-    let mut query =
-        connection.prepare("SELECT name, checkpoint, script, total, to_do, begun FROM jobs ORDER BY id")?;
+    let mut query = connection
+        .prepare("SELECT name, checkpoint, script, total, to_do, begun, settings FROM jobs ORDER BY id")?;
     let jobs = query.query_map([], |row| {
         let count = |place: usize| row.get::<_, Option<u32>>(place).map(|count| count.map(|n| n as usize));
-        let script: Option<String> = row.get(2)?;
+        let text = |place: usize| row.get::<_, Option<String>>(place).map(Option::unwrap_or_default);
         let plan = JobPlan {
             name: row.get(0)?,
             checkpoint: row.get(1)?,
-            script: script.unwrap_or_default(),
+            script: text(2)?,
+            settings: text(6)?,
             total: count(3)?,
             to_do: count(4)?.unwrap_or(0),
         };

@@ -12,6 +12,7 @@ CREATE TABLE jobs (
     name TEXT NOT NULL UNIQUE,
     checkpoint TEXT,
     script TEXT,
+    settings TEXT,
     total INTEGER,
     to_do INTEGER,
     begun TEXT

@@ -162,6 +162,7 @@ fn jobs_and_items_are_told() {
         name: "data/c.jsonl".into(),
         checkpoint: Some("data/c.jsonl".into()),
         script: "scripts/main.rhai".into(),
+        settings: "-s personas=5".into(),
         total: Some(9),
         to_do,
     };

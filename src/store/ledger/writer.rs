@@ -261,11 +261,14 @@ fn forget(change: &Transaction, item: i64) -> rusqlite::Result<i64> {
 }
 
 fn set_job(change: &Transaction, plan: &JobPlan) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO jobs (name, checkpoint, script, total, to_do, begun) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-               ON CONFLICT (name) DO UPDATE SET checkpoint = ?2, script = ?3, total = ifnull(?4, total), to_do = ?5, begun = ?6 \
+    let sql = "INSERT INTO jobs (name, checkpoint, script, total, to_do, begun, settings) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+               ON CONFLICT (name) DO UPDATE SET checkpoint = ?2, script = ?3, total = ifnull(?4, total), to_do = ?5, begun = ?6, \
+               settings = ?7 \
                RETURNING id";
-    let JobPlan { name, checkpoint, script, total, to_do } = plan;
-    let values = params![name, checkpoint, script, total.map(|total| total as i64), *to_do as i64, now()];
+    let JobPlan { name, checkpoint, script, settings, total, to_do } = plan;
+    let values =
+        params![name, checkpoint, script, total.map(|total| total as i64), *to_do as i64, now(), settings];
     change.prepare_cached(sql)?.query_row(values, |row| row.get(0))
 }
 

@@ -67,6 +67,11 @@ impl Budget {
         }
     }
 
+    /// What this command has spent; requests of unknown cost at their worst.
+    pub fn spent(&self) -> Sums {
+        self.0.lock().command
+    }
+
     /// Each cap, and what is spent of it.
     pub fn caps(&self) -> Result<Vec<Cap>> {
         let mut state = self.0.lock();

@@ -26,13 +26,6 @@ fn ledger(project: &Arc<Project>) -> Arc<dyn Ledger> {
     Arc::new(SqliteLedger::of(project.clone(), "test", Arc::new(|_| {})))
 }
 
-impl Till {
-    /// What the command has spent.
-    fn spent(&self) -> Sums {
-        self.budget.0.lock().command
-    }
-}
-
 /// A request that comes to $0.0105 at the most: 500 bytes of prompt (with what is added), 1000 tokens of reply.
 fn request() -> Request {
     let mut request = Request::of("x".repeat(420));
@@ -72,7 +65,7 @@ async fn many_at_once_never_exceed_the_cap_and_leave_little_of_it() {
             });
         }
         while all.join_next().await.is_some() {}
-        let spent = till.spent();
+        let spent = till.budget.spent();
         match calls_cap {
             Some(cap) => assert_eq!(spent.calls, cap),
             None => assert!(spent.usd <= 0.3 + 1e-9 && spent.usd > 0.3 - 0.0105, "{spent:?}"),
@@ -99,7 +92,7 @@ async fn what_nobody_knows_counts_at_its_worst() {
     let till = till(usd(0.02), Caps::default());
     drop(reserve(&till.budget, &request()).await.unwrap());
     assert!(reserve(&till.budget, &request()).await.is_err());
-    let spent = till.spent();
+    let spent = till.budget.spent();
     assert_eq!((spent.calls, spent.unknown, dollars(spent.usd).as_str()), (1, 1, "$0.0105"));
     assert!(till.budget.caps().unwrap()[0].line().ends_with("; unknown bills, taken at their worst case: 1"));
 }

@@ -121,7 +121,7 @@ impl<T> Job<'_, T> {
         let checkpoint = files.checkpoint.as_ref().map(|opened| opened.path().to_string());
         // Of a limited run nobody knows how many there are.
         let total = world.options.limit.is_none().then_some(items);
-        let plan = JobPlan { name, checkpoint, script, total, to_do };
+        let plan = JobPlan { name, checkpoint, script, settings: world.settings.words(), total, to_do };
         world.ledger.write(ledger::Entry::Job(plan), nobody_waits());
     }
 
