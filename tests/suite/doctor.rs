@@ -69,6 +69,22 @@ fn pages_of_replies(bytes: &[u8]) -> Vec<usize> {
 }
 
 #[test]
+fn replies_whose_items_are_lost_are_told_as_money_spent() {
+    let server = ModelServer::start();
+    let project = done(&server);
+    let root =
+        project.ledger("SELECT rootpage FROM sqlite_schema WHERE name = 'items'")[0]["rootpage"].as_u64();
+    change(&project, LEDGER, |bytes| page(bytes, root.unwrap() as usize)[0] ^= 0x40);
+    let ran = project.run("doctor --repair").exits(0);
+    let told =
+        "24 replies saved in a new one (24 of them count as spent alone: their items could not be read";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let asked = server.requests().len();
+    project.main("--redo all").exits(0);
+    assert_eq!(server.requests().len() - asked, 24);
+}
+
+#[test]
 fn a_flipped_byte_in_the_ledger_costs_a_page_at_the_most() {
     damaged(
         |bytes| {

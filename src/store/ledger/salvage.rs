@@ -26,16 +26,19 @@ const TIDY: &str = "
     INSERT INTO runs SELECT DISTINCT run, '', 'unknown', '' FROM replies WHERE run NOT IN (SELECT id FROM runs);
     DELETE FROM items WHERE job NOT IN (SELECT id FROM jobs);
     DELETE FROM times WHERE item NOT IN (SELECT id FROM items);
-    UPDATE replies SET item = NULL WHERE item NOT IN (SELECT id FROM items);
     UPDATE replies SET repairs = NULL WHERE repairs NOT IN (SELECT id FROM replies);
     UPDATE items SET ended_after = min(ended_after, (SELECT ifnull(max(id), 0) FROM replies)),
         forgotten_up_to = min(forgotten_up_to, (SELECT ifnull(max(id), 0) FROM replies));";
+
+const SET_ADRIFT: &str = "UPDATE replies SET item = NULL WHERE item NOT IN (SELECT id FROM items)";
 
 /// What became of a damaged ledger.
 #[derive(Debug)]
 pub struct Salvaged {
     /// Replies that are in the new one.
     pub replies: u64,
+    /// Those of them whose items could not be read: they are only money spent.
+    pub adrift: u64,
     /// Where the damaged one is now.
     pub moved_to: String,
 }
@@ -53,9 +56,9 @@ pub fn salvage(project: &Project) -> Result<Salvaged> {
     for part in PARTS {
         let _ = project.dir().remove_file(with(&copy, part));
     }
-    let replies = saved?;
+    let (replies, adrift) = saved?;
     open::give_name(project, &new)?;
-    Ok(Salvaged { replies, moved_to })
+    Ok(Salvaged { replies, adrift, moved_to })
 }
 
 fn with(path: &Path, part: &str) -> PathBuf {
@@ -99,9 +102,10 @@ fn copy_files(project: &Project, from: &str, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a new database of what can be read of another; says how many replies that is. Two connections: what is
+/// Makes a new database of what can be read of another; says how many replies that is, and how many of
+/// them have no item any more. Two connections: what is
 /// damaged must not come near what is not.
-fn read_into(old: &Path, new: &Path) -> rusqlite::Result<u64> {
+fn read_into(old: &Path, new: &Path) -> rusqlite::Result<(u64, u64)> {
     let new = open::tables(new)?;
     new.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
     new.execute_batch("BEGIN")?;
@@ -112,9 +116,10 @@ fn read_into(old: &Path, new: &Path) -> rusqlite::Result<u64> {
         copy_times(&old, &new)?;
     }
     new.execute_batch(TIDY)?;
+    let adrift = new.execute(SET_ADRIFT, [])? as u64;
     new.execute_batch("COMMIT")?;
     let replies = new.query_row("SELECT count(*) FROM replies", [], |row| row.get(0))?;
-    open::finish(new).map(|()| replies)
+    open::finish(new).map(|()| (replies, adrift))
 }
 
 /// Copies a table, around what cannot be read.

@@ -44,15 +44,22 @@ pub(super) fn look(doctor: &mut Doctor) -> Result<bool> {
 
 fn damaged(doctor: &mut Doctor, damage: &[String]) -> Result<()> {
     let prefix = format!("{PATH} is damaged: ");
+    // SQLite's own words may have lines.
+    let damage: Vec<String> =
+        damage.iter().map(|what| what.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let words: Vec<&str> = damage.iter().map(|what| what.strip_prefix(&prefix).unwrap_or(what)).collect();
     let what = format!("damaged: {}; no run uses it", words.join("; "));
     let remedy = "put it back from a copy, with its -wal; or `fthost doctor --repair` moves it away and saves what can be read of it";
     let project = doctor.project;
     doctor.mendable(Finding::new(PATH, what, remedy), || {
         let saved = ledger::salvage(project)?;
+        let adrift = match saved.adrift {
+            0 => String::new(),
+            n => format!(" ({n} of them count as spent alone: their items could not be read, and are asked anew)"),
+        };
         Ok(format!(
-            "{PATH}: was damaged ({}); {} saved in a new one, the damaged one is {}; what could not be read is paid for \
-             again, and missing in what was spent",
+            "{PATH}: was damaged ({}); {} saved in a new one{adrift}, the damaged one is {}; what could not be read is \
+             paid for again, and missing in what was spent",
             words.join("; "),
             count(saved.replies as usize, "reply"),
             saved.moved_to
