@@ -105,9 +105,8 @@ fn run(server: &Server, width: usize, items: usize, keep: bool) -> f64 {
     let job = Job {
         checkpoint: None,
         name: "bench".into(),
-        key: "bench".into(),
         script: String::new(),
-        nested: false,
+        outer: &Scope::default(),
         concurrency: width,
         items: &Numbers(items),
         backends: String::new(),

@@ -201,11 +201,10 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let summary = process::run(
         &ctx.world,
         Job {
-            key: ctx.world.job_key(&ctx.scope, &job, checkpoint.is_some()),
             name: job,
             script: ctx.run.entry.clone(),
             checkpoint,
-            nested: ctx.scope.item.is_some(),
+            outer: &ctx.scope,
             concurrency: concurrency(&ctx, &options, CONCURRENCY)?,
             items: &given,
             backends: ctx.run.backend_identities(),

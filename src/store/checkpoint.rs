@@ -15,6 +15,7 @@ use super::head::{Head, json_fault};
 use super::index::Index;
 use super::lines::{self, Tail};
 use super::lock::Lock;
+use super::version::Version;
 use super::{Project, atomic, mend, paths};
 use crate::base::{Error, Kind, Result};
 
@@ -128,21 +129,25 @@ impl Checkpoint {
 
     /// Appends a record; it is on disk when this returns. One that could not be read again is refused.
     pub fn append(&self, record: &Map<String, Value>) -> Result<()> {
-        let line = line_of(record)?;
-        let head = Head::parse(&line).map_err(|what| {
+        let record = Record::of(record).map_err(|what| {
             Error::new(Kind::Argument, format!("the record cannot be kept: {what}"))
                 .hint("`id` is a text, `complete` is true or false, and `_version` is left to `process`")
         })?;
+        self.keep(&record)
+    }
+
+    /// The same of one that is known to be good.
+    pub fn keep(&self, record: &Record) -> Result<()> {
         let writer = self
             .writer
             .as_ref()
             .ok_or_else(|| Error::new(Kind::Internal, format!("{} was opened only to be read", self.path)))?;
         let too_much = |what| Error::new(Kind::Limit, format!("the record cannot be kept: {what}"));
-        let length = length_of(&line).map_err(too_much)?;
-        let offset = writer.append(&line)?;
-        let entry = Entry { version: head.version, complete: head.complete, offset, length };
+        let length = length_of(&record.line).map_err(too_much)?;
+        let offset = writer.append(&record.line)?;
+        let entry = Entry { version: record.version, complete: record.complete, offset, length };
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        index.insert(&head.id, entry).map_err(too_much)
+        index.insert(&record.id, entry).map_err(too_much)
     }
 
     /// Forgets the records of all other ids, as long as it is open. The file keeps them.
@@ -268,11 +273,24 @@ fn length_of(line: &[u8]) -> Result<u32, String> {
     u32::try_from(line.len()).map_err(|_| "it is longer than 4 GiB".into())
 }
 
-fn line_of(record: &Map<String, Value>) -> Result<Vec<u8>> {
-    serde_json::to_vec(record).map_err(|e| Error::new(Kind::Internal, e.to_string()))
+/// A record as it is written, which can be read again.
+pub struct Record {
+    line: Vec<u8>,
+    id: String,
+    version: Option<Version>,
+    complete: bool,
 }
 
-/// What is wrong with a record, should it be written and read again.
-pub fn fault(record: &Map<String, Value>) -> Result<Option<String>> {
-    Ok(Head::parse(&line_of(record)?).err())
+impl Record {
+    /// That of a map; the error says what is wrong with it.
+    pub fn of(record: &Map<String, Value>) -> Result<Record, String> {
+        let line = serde_json::to_vec(record).map_err(|e| e.to_string())?;
+        let Head { id, version, complete } = Head::parse(&line)?;
+        Ok(Record { id: id.into_owned(), version, complete, line })
+    }
+
+    /// Whether it counts as done.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
 }

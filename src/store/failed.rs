@@ -90,11 +90,6 @@ impl FailedFile {
         Ok(FailedFile { path, state: Mutex::new(state) })
     }
 
-    /// Its path below the project's root.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// The failures, by id.
     pub fn items(&self) -> Vec<FailedItem> {
         self.lock().items.values().cloned().collect()

@@ -31,7 +31,7 @@ pub struct Tail {
 
 /// Whether these bytes are the beginning of a JSON value, and no whole one: what is left of a line when
 /// its writer is killed. After a power cut, NUL bytes may stand for the rest.
-pub(super) fn is_torn(bytes: &[u8]) -> bool {
+fn is_torn(bytes: &[u8]) -> bool {
     let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let text = match std::str::from_utf8(&bytes[..written]) {
         Ok(text) => text,
@@ -44,37 +44,60 @@ pub(super) fn is_torn(bytes: &[u8]) -> bool {
     }
 }
 
-/// Calls `each` with every record, the unended last one included when it is whole; returns what stands
-/// after the last line break. Blank lines are passed over. What `each` finds wrong with a line is damage, too.
-pub fn scan(
+/// A line that is not blank, where it stands.
+pub(super) struct Raw<'a> {
+    /// Counted from 1.
+    pub number: usize,
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is, with its line break if it has one.
+    pub length: u64,
+    /// All of it, without its line break.
+    pub bytes: &'a [u8],
+}
+
+/// Calls `each` with every line of a file, one in memory at a time, the unended last one included when it is whole;
+/// returns what stands after the last line break. Blank lines are passed over.
+pub(super) fn walk(
     file: &str,
     mut reader: impl BufRead,
-    mut each: impl FnMut(Line) -> Result<(), String>,
+    mut each: impl FnMut(Raw) -> Result<()>,
 ) -> Result<Option<Tail>> {
-    let (mut offset, mut number) = (0u64, 0usize);
-    let mut line = Vec::new();
-    loop {
+    let (mut offset, mut line) = (0, Vec::new());
+    for number in 1.. {
         line.clear();
-        number += 1;
         let length = reader.read_until(b'\n', &mut line).map_err(|e| read_error(file, &e))?;
         if length == 0 {
-            return Ok(None);
+            break;
         }
-        let ended = line.last() == Some(&b'\n');
-        if !ended && is_torn(&line) {
+        let bytes = line.strip_suffix(b"\n");
+        if bytes.is_none() && is_torn(&line) {
             return Ok(Some(Tail { offset, bytes: line, whole: false }));
         }
-        let bytes = if ended { &line[..length - 1] } else { &line[..] };
+        let (ended, bytes) = (bytes.is_some(), bytes.unwrap_or(&line));
         if !bytes.trim_ascii().is_empty() {
-            let head = Head::parse(bytes);
-            head.and_then(|head| each(Line { head, offset, bytes }))
-                .map_err(|what| damage(file, number, bytes, &what))?;
+            each(Raw { number, offset, length: length as u64, bytes })?;
         }
         if !ended {
             return Ok(Some(Tail { offset, bytes: line, whole: true }));
         }
         offset += length as u64;
     }
+    Ok(None)
+}
+
+/// Calls `each` with every record, the unended last one included when it is whole; returns what stands
+/// after the last line break. Blank lines are passed over. What `each` finds wrong with a line is damage, too.
+pub fn scan(
+    file: &str,
+    reader: impl BufRead,
+    mut each: impl FnMut(Line) -> Result<(), String>,
+) -> Result<Option<Tail>> {
+    walk(file, reader, |Raw { number, offset, bytes, .. }| {
+        let head = Head::parse(bytes);
+        head.and_then(|head| each(Line { head, offset, bytes }))
+            .map_err(|what| damage(file, number, bytes, &what))
+    })
 }
 
 fn read_error(file: &str, error: &io::Error) -> Error {

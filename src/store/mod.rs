@@ -1,7 +1,7 @@
 //! Files that must not be lost, and files that scripts may touch: the project's root as a handle that
 //! nothing leaves, whole-or-nothing writes, durable appends, locks, checkpoints, and the ledger of paid replies.
 
-pub mod append;
+mod append;
 pub mod atomic;
 pub mod checkpoint;
 pub mod failed;
@@ -10,9 +10,9 @@ pub mod head;
 pub mod ids;
 mod index;
 pub mod ledger;
-pub mod lines;
+mod lines;
 pub mod lock;
-pub mod mend;
+mod mend;
 pub mod paths;
 pub mod project;
 mod scratch;

@@ -1,10 +1,11 @@
 //! Looks through a whole file of lines for damage, and moves it aside. (A run stops at the first damaged line.)
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
-use super::{Project, atomic, lines, mend, paths};
-use crate::base::{Error, Kind, Result};
+use super::lines::{self, Raw};
+use super::{Project, atomic, mend, paths};
+use crate::base::{Kind, Result};
 
 /// What is wrong with a file of lines.
 #[derive(Debug, Default)]
@@ -48,25 +49,14 @@ pub fn survey(
         Err(error) if error.kind() == Kind::NotFound => return Ok(found),
         Err(error) => return Err(error),
     };
-    let (mut reader, mut line, mut offset) = (BufReader::with_capacity(1 << 18, file), Vec::new(), 0);
-    for number in 1.. {
-        line.clear();
-        let length = reader.read_until(b'\n', &mut line);
-        let length = length.map_err(|e| Error::io(Kind::Data, "read", path, &e))? as u64;
-        let text = line.trim_ascii();
-        if length == 0 {
-            break;
-        } else if line.last() != Some(&b'\n') {
-            found.torn = Some(Torn { bytes: line.len(), whole: !lines::is_torn(&line) });
-        }
-        if !text.is_empty()
-            && found.torn.is_none_or(|torn| torn.whole)
-            && let Err(what) = judge(text)
-        {
+    let reader = BufReader::with_capacity(1 << 18, file);
+    let tail = lines::walk(path, reader, |Raw { number, offset, length, bytes }| {
+        if let Err(what) = judge(bytes.trim_ascii()) {
             found.damaged.push(Damage { number, what, offset, length });
         }
-        offset += length;
-    }
+        Ok(())
+    })?;
+    found.torn = tail.map(|tail| Torn { bytes: tail.bytes.len(), whole: tail.whole });
     Ok(found)
 }
 

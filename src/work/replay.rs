@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 use super::Backend;
 use crate::base::hash::canonical;
 use crate::base::{Error, Kind, Result};
+use crate::llm::purse::Charge;
 use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
 use crate::store::ledger::{
-    Done, Ending, Entry, ItemKey, KeptReply, Ledger, OK, Past, Place, RequestHash, nobody_waits, write_now,
+    Done, Ending, Entry, ItemKey, KeptReply, LOST, Ledger, OK, Past, Place, RequestHash, nobody_waits,
+    write_now,
 };
 
 /// The replies of one item, while it is in work.
@@ -235,21 +237,31 @@ pub fn to_kept(backend: &str, structured: bool, repairs: Option<i64>, answered: 
     let Answered { reply, charge, took } = answered;
     KeptReply {
         repairs,
-        backend: backend.into(),
         model: Some(reply.model.clone()),
-        structured,
         outcome: reply.outcome.name().into(),
         content: Some(reply.content.clone()),
         reasoning: reply.reasoning.clone(),
         finish_reason: Some(reply.finish_reason.clone()),
-        input_tokens: reply.usage.input_tokens,
-        output_tokens: reply.usage.output_tokens,
-        cached_tokens: reply.usage.cached_tokens,
-        reasoning_tokens: reply.usage.reasoning_tokens,
-        usd: charge.usd,
-        unknown: charge.unknown,
         latency_ms: Some(took.as_millis() as u64),
         attempts: Some(reply.attempts as u64),
+        ..paid(backend, structured, charge)
+    }
+}
+
+/// What is kept of a request whose reply is not known: what it cost.
+pub fn paid(backend: &str, structured: bool, charge: &Charge) -> KeptReply {
+    let Charge { usage, usd, unknown } = *charge;
+    KeptReply {
+        backend: backend.into(),
+        structured,
+        outcome: LOST.into(),
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cached_tokens: usage.cached_tokens,
+        reasoning_tokens: usage.reasoning_tokens,
+        usd,
+        unknown,
+        ..KeptReply::default()
     }
 }
 

@@ -239,11 +239,10 @@ impl World {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// By which name the ledger knows a job that is begun here. Two of one name without a checkpoint are two
+    /// By which name the ledger knows a job without a checkpoint that is begun here. Two of one name are two
     /// jobs, and the same two in the next run.
-    pub fn job_key(&self, scope: &Scope, name: &str, has_checkpoint: bool) -> String {
+    pub fn job_key(&self, scope: &Scope, name: &str) -> String {
         match &scope.replay {
-            _ if has_checkpoint => name.into(),
             Some(replay) => replay.job_inside(&scope.branch, name),
             None => {
                 let branch = replay::branch_name(&scope.branch);
@@ -255,10 +254,11 @@ impl World {
 
     /// What an item was answered already: with `--fresh` nothing, the first time that this run works on it.
     pub fn replay(&self, job: &Arc<str>, item: &str) -> Replay {
-        let id = (hash::short(job), hash::short(item));
-        let fresh =
-            self.options.fresh && self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        Replay::new(self.ledger.clone(), job, item, fresh)
+        let first_time = || {
+            let id = (hash::short(job), hash::short(item));
+            self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+        };
+        Replay::new(self.ledger.clone(), job, item, self.options.fresh && first_time())
     }
 
     /// The present moment; in an item the one that it was told before.

@@ -9,8 +9,8 @@ use fthost::base::config::Config;
 use fthost::base::events::Silent;
 use fthost::base::{Error, Kind};
 use fthost::store::Project;
-use fthost::work::World;
 use fthost::work::process::{self, Item, Items, Job, Unread};
+use fthost::work::{Scope, World};
 use serde_json::{Value, json};
 
 use crate::support::{TestProject, live_config};
@@ -464,10 +464,9 @@ fn planning_ends_when_the_run_is_to_stop() {
         AtomicUsize::new(0),
     );
     let job = Job {
-        nested: false,
+        outer: &Scope::default(),
         checkpoint: None,
         name: "job".into(),
-        key: "job".into(),
         script: "main".into(),
         concurrency: 1,
         items: &items,

@@ -4,7 +4,8 @@ use super::Budget;
 use super::caps::Cost;
 use crate::llm::Request;
 use crate::llm::purse::{Bill, Charge, Payment, Reservation};
-use crate::store::ledger::{Entry, KeptReply, LOST};
+use crate::store::ledger::Entry;
+use crate::work::replay::paid;
 
 /// Tokens that a provider adds to a prompt, at the most: around all of it, and around each message.
 const AROUND: (usize, usize) = (64, 16);
@@ -64,20 +65,7 @@ impl Held {
 
     /// What is written down of a request that brought no reply.
     pub fn lost(&self, charge: Charge) -> Entry {
-        let Charge { usage, usd, unknown } = charge;
-        let reply = Box::new(KeptReply {
-            backend: self.backend.clone(),
-            structured: self.structured,
-            outcome: LOST.into(),
-            input_tokens: usage.input_tokens,
-            output_tokens: usage.output_tokens,
-            cached_tokens: usage.cached_tokens,
-            reasoning_tokens: usage.reasoning_tokens,
-            usd,
-            unknown,
-            ..KeptReply::default()
-        });
-        Entry::Reply { place: None, reply }
+        Entry::Reply { place: None, reply: Box::new(paid(&self.backend, self.structured, &charge)) }
     }
 
     /// Ends it, once.

@@ -222,9 +222,9 @@ impl Spent {
 }
 
 /// The sample of a job in a dry run; items of items are all tried.
-pub(super) fn sample<T>(world: &World, job: &Job<T>, plan: &mut Plan) -> Result<Option<Sample>> {
-    let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) else { return Ok(None) };
+pub(super) fn sample<T>(world: &World, job: &Job<T>, key: &str, plan: &mut Plan) -> Result<Option<Sample>> {
+    let Some(dry) = world.dry.as_ref().filter(|_| !job.is_nested()) else { return Ok(None) };
     let mut begun = HashSet::new();
-    world.ledger.for_each_item(&job.key, &mut |item| begun.extend([hash::short(&item.item)]))?;
+    world.ledger.for_each_item(key, &mut |item| begun.extend([hash::short(&item.item)]))?;
     Ok(Some(dry.sample(&job.name, &begun, plan)))
 }

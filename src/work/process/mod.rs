@@ -59,12 +59,10 @@ pub struct Job<'a, T> {
     pub checkpoint: Option<String>,
     /// Its name in messages.
     pub name: String,
-    /// By which name the ledger knows it: [`World::job_key`].
-    pub key: String,
     /// The script that runs it.
     pub script: String,
-    /// Whether an item of another job runs it: then it is no step of the run that progress shows.
-    pub nested: bool,
+    /// Where it is begun. In an item of another job it is no step of the run that progress shows.
+    pub outer: &'a Scope,
     /// Items at a time.
     pub concurrency: usize,
     /// The items.
@@ -80,15 +78,11 @@ pub struct Job<'a, T> {
 }
 
 /// Runs a job; the summary is what scripts get.
-pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>> {
+pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let started = Instant::now();
-    let files = Files::open(world, job.checkpoint.as_deref())?;
-    // Whatever a script calls it, and however it writes the path.
-    if let Some(opened) = &files.checkpoint {
-        job.key = opened.path().into();
-    }
+    let files = Files::open(world, &job)?;
     let mut plan = plan(world, &job, &files)?;
-    let sample = dry::sample(world, &job, &mut plan)?;
+    let sample = dry::sample(world, &job, &files.key, &mut plan)?;
     files.forget_left_out(&plan);
     let to_do = plan.count(Fate::ToDo);
     if job.is_told(world) {
@@ -100,10 +94,10 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
     let open = items.filter(|(_, (fate, _))| *fate == Fate::ToDo);
     pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, version));
     let to_the_end = shift.goes_on();
-    shift.tell_of_lost();
+    shift.tell_of_unended();
     shift.tell_of_kept();
     let tally = world.stop_on_disk_error(shift.close())?;
-    if let Some(dry) = world.dry.as_ref().filter(|_| !job.nested) {
+    if let Some(dry) = world.dry.as_ref().filter(|_| !job.is_nested()) {
         dry.failed(&job.name, tally.failures.len());
     }
     let summary = summary(&plan, &tally, to_do, started.elapsed());
@@ -117,7 +111,7 @@ pub fn run<T: Send>(world: &World, mut job: Job<T>) -> Result<Map<String, Value>
 impl<T> Job<'_, T> {
     /// Tells the ledger that it begins.
     fn note(&self, world: &World, files: &Files, items: usize, to_do: usize) {
-        let (name, script) = (self.key.clone(), self.script.clone());
+        let (name, script) = (files.key.to_string(), self.script.clone());
         let checkpoint = files.checkpoint.as_ref().map(|opened| opened.path().to_string());
         // Of a limited run nobody knows how many there are.
         let total = world.options.limit.is_none().then_some(items);
@@ -125,27 +119,38 @@ impl<T> Job<'_, T> {
         world.ledger.write(ledger::Entry::Job(plan), nobody_waits());
     }
 
+    /// Whether an item of another job runs it.
+    pub fn is_nested(&self) -> bool {
+        self.outer.item.is_some()
+    }
+
     /// Whether its course is told: that of a dry run is none of the real thing.
     fn is_told(&self, world: &World) -> bool {
-        !self.nested && world.dry.is_none()
+        !self.is_nested() && world.dry.is_none()
     }
 }
 
-/// The checkpoint and its failed file, when there is one.
-#[derive(Default)]
+/// What is known of a job from earlier runs: the checkpoint and its failed file, when there is one, and its name in
+/// the ledger.
 struct Files {
+    /// The checkpoint's path, whatever a script calls the job and however it writes the path.
+    key: Arc<str>,
     checkpoint: Option<Arc<Checkpoint>>,
     failed: Option<FailedFile>,
     _claim: Option<Claim>,
 }
 
 impl Files {
-    fn open(world: &World, path: Option<&str>) -> Result<Files> {
-        let Some(path) = path else { return Ok(Files::default()) };
+    fn open<T>(world: &World, job: &Job<T>) -> Result<Files> {
+        let Some(path) = &job.checkpoint else {
+            let key = world.job_key(job.outer, &job.name).into();
+            return Ok(Files { key, checkpoint: None, failed: None, _claim: None });
+        };
         let opened = world.checkpoint(path, Mode::Run)?;
         let claim = opened.claim()?;
         let failed = FailedFile::open(&world.project, path)?;
-        Ok(Files { checkpoint: Some(opened), failed: Some(failed), _claim: Some(claim) })
+        let key = opened.path().into();
+        Ok(Files { key, checkpoint: Some(opened), failed: Some(failed), _claim: Some(claim) })
     }
 
     /// What a run would make anew and a dry run leaves out has no record: later steps would take the old one
@@ -169,7 +174,7 @@ impl Files {
 fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<Plan> {
     let mut plan = Plan::default();
     let origin = Origin::new(&job.backends, &job.code);
-    let limit = world.options.limit.filter(|_| !job.nested).unwrap_or(usize::MAX);
+    let limit = world.options.limit.filter(|_| !job.is_nested()).unwrap_or(usize::MAX);
     for item in job.items.pass().take(limit) {
         world.stop.check()?;
         let item = match item() {
@@ -185,7 +190,7 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<Plan> {
         let held = files.entry(&item.id).map(|e| Held { version: e.version, complete: e.complete });
         plan.add(&item.id, version, held, &world.options.redo)?;
     }
-    for id in world.options.redo.ids().iter().filter(|id| !job.nested && !plan.has(id)) {
+    for id in world.options.redo.ids().iter().filter(|id| !job.is_nested() && !plan.has(id)) {
         world.emit(Event::Warning(format!("--redo: {} has no item `{id}`", job.name)));
     }
     Ok(plan)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::dry::Sample;
 use super::super::replay::Replay;
@@ -14,9 +14,10 @@ use super::{BadItem, Files, Job, Unread, changed};
 use crate::base::events::{Event, ItemOutcome};
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
+use crate::store::Version;
+use crate::store::checkpoint::Record;
 use crate::store::failed::FailedItem;
 use crate::store::ledger::Ending;
-use crate::store::{Version, checkpoint};
 
 /// So many first items failing alike at one place stop the run: the next thousand would, too.
 const ALIKE: usize = 5;
@@ -25,8 +26,6 @@ const ALIKE: usize = 5;
 pub(super) struct Shift<'a, T> {
     world: &'a World,
     job: &'a Job<'a, T>,
-    /// By which name the ledger knows the job.
-    key: Arc<str>,
     files: &'a Files,
     /// The items that a dry run tries.
     sample: Option<Sample>,
@@ -64,7 +63,6 @@ impl<'a, T: Send> Shift<'a, T> {
         Shift {
             world,
             job,
-            key: job.key.as_str().into(),
             files,
             sample,
             tally,
@@ -93,7 +91,7 @@ impl<'a, T: Send> Shift<'a, T> {
         let minutes = self.world.config.limits.item_minutes;
         let deadline = Instant::now().checked_add(Duration::from_secs(minutes.saturating_mul(60)));
         let weight = self.sample.as_ref().map(|sample| sample.weight(&item.id));
-        let replay = Arc::new(self.world.replay(&self.key, &item.id));
+        let replay = Arc::new(self.world.replay(&self.files.key, &item.id));
         let scope = Scope { weight, replay: Some(replay.clone()), ..Scope::item(&item.id, deadline) };
         let id = item.id.clone();
         match catch_panic("an item", || (self.job.worker)(item, scope)) {
@@ -114,10 +112,9 @@ impl<'a, T: Send> Shift<'a, T> {
         }
     }
 
-    fn keep(&self, id: &str, record: Map<String, Value>, replay: &Replay) {
-        let complete = record.get("complete") != Some(&Value::Bool(false));
-        let append =
-            || self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.append(&record));
+    fn keep(&self, id: &str, record: Record, replay: &Replay) {
+        let complete = record.is_complete();
+        let append = || self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.keep(&record));
         // What is of no use is marked before the record stands, and an item is complete only after it.
         let kept = match complete {
             true => append().and_then(|()| replay.end(Ending::Complete)),
@@ -180,14 +177,14 @@ impl<'a, T: Send> Shift<'a, T> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells how many items were begun for nothing, when the run stops before their end.
-    pub fn tell_of_lost(&self) {
-        let lost = self.begun.load(Ordering::Relaxed).saturating_sub(self.tally().ended());
+    /// Tells how many items were begun and have not ended, when the run stops.
+    pub fn tell_of_unended(&self) {
+        let unended = self.begun.load(Ordering::Relaxed).saturating_sub(self.tally().ended());
         let stopped = self.world.stop.check().err();
-        let Some(_) = stopped.filter(|_| lost > 0 && self.job.is_told(self.world)) else { return };
-        let items = match lost {
+        let Some(_) = stopped.filter(|_| unended > 0 && self.job.is_told(self.world)) else { return };
+        let items = match unended {
             1 => "1 item stopped in its middle and goes on".to_string(),
-            _ => format!("{lost} items stopped in their middle and go on"),
+            _ => format!("{unended} items stopped in their middle and go on"),
         };
         self.world.emit(Event::Info(format!("{}: {items} there next time", self.job.name)));
     }
@@ -220,7 +217,7 @@ impl<'a, T: Send> Shift<'a, T> {
 }
 
 /// The record with its id and version. Anything else would be lost, for every item: that ends the job.
-fn labelled(value: Value, id: &str, version: Version) -> Result<Map<String, Value>> {
+fn labelled(value: Value, id: &str, version: Version) -> Result<Record> {
     let hint = "end it with the item's record: #{id: item.id, ...}";
     let fault =
         |what: String| Error::new(Kind::Argument, format!("the closure of `process` returned {what}"));
@@ -236,11 +233,10 @@ fn labelled(value: Value, id: &str, version: Version) -> Result<Map<String, Valu
         }
     }
     record.insert("_version".into(), version.to_string().into());
-    match checkpoint::fault(&record)? {
-        None => Ok(record),
-        Some(what) => Err(fault(format!("a record for the item `{id}` that cannot be kept: {what}"))
-            .hint("`complete` is true or false; a record without it is complete")),
-    }
+    Record::of(&record).map_err(|what| {
+        fault(format!("a record for the item `{id}` that cannot be kept: {what}"))
+            .hint("`complete` is true or false; a record without it is complete")
+    })
 }
 
 /// Of one kind, at one place.
