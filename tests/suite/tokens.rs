@@ -126,7 +126,7 @@ fn long_texts() {
 
 /// The file that holds an encoding's vocabulary.
 fn vocabulary_file(encoding: Encoding) -> std::path::PathBuf {
-    root().join("src/pipeline/tokens/vocabulary").join(format!("{}.bin", encoding.name()))
+    root().join("vocabulary").join(format!("{}.bin", encoding.name()))
 }
 
 /// The vocabularies are tiktoken-rs's. `FTHOST_UPDATE=1` writes them.

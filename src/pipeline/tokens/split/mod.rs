@@ -164,7 +164,7 @@ impl Blank {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
 
     /// The pieces of a text, by a bar between them.
