@@ -1,9 +1,13 @@
 //! What the core does without a model: counting, cutting, scoring. Run `cargo bench --bench pure`.
-#![allow(missing_docs, clippy::unwrap_used)]
+//!
+//! Counting stands beside tiktoken-rs, as throughput of one thread; what a second thread adds is printed as a ratio:
+//! `cargo bench --bench pure -- count`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fthost::pipeline::rubric::Rubric;
 use fthost::pipeline::score::score_assessment;
 use fthost::pipeline::slices::{Bounds, SliceOptions, get_slice_points, slice_transcript};
@@ -28,9 +32,55 @@ fn rubric() -> Rubric {
     Rubric::parse("config/rubric.yaml", include_str!("../config/rubric.yaml")).unwrap()
 }
 
+/// Messages of a conversation's length: paragraphs of this repository's documents, which are prose with some code.
+fn messages() -> Vec<&'static str> {
+    let documents = [
+        include_str!("../README.md"),
+        include_str!("../ARCHITECTURE.md"),
+        include_str!("../docs/guide.md"),
+        include_str!("../docs/configuration.md"),
+        include_str!("../docs/operations.md"),
+        include_str!("../docs/ledger.md"),
+        include_str!("../docs/host-api.md"),
+    ];
+    documents.iter().flat_map(|text| text.split("\n\n")).collect()
+}
+
+fn count_all(messages: &[&str], encoding: Encoding) -> usize {
+    messages.iter().map(|text| count(black_box(text), encoding)).sum()
+}
+
 fn counting(bench: &mut Criterion) {
-    let text = SENTENCE.repeat(100);
-    bench.bench_function("count_tokens, 8 kB", |b| b.iter(|| count(black_box(&text), cl100k())));
+    let messages = messages();
+    let tiktoken = [tiktoken_rs::cl100k_base_singleton as fn() -> _, tiktoken_rs::o200k_base_singleton];
+    let mut group = bench.benchmark_group("count_tokens");
+    group.throughput(Throughput::Bytes(messages.iter().map(|text| text.len() as u64).sum()));
+    for (name, tiktoken) in ["cl100k_base", "o200k_base"].into_iter().zip(tiktoken) {
+        let encoding = Encoding::named(name).unwrap();
+        group.bench_function(name, |b| b.iter(|| count_all(&messages, encoding)));
+        let count = |text: &&str| tiktoken().count_ordinary(black_box(text));
+        group.bench_function(format!("{name}, tiktoken-rs"), |b| {
+            b.iter(|| messages.iter().map(count).sum::<usize>());
+        });
+        println!("{name}: two threads count {:.2} times as fast as one\n", scaling(&messages, encoding));
+    }
+    group.finish();
+}
+
+/// How many times as fast two threads count as one: the best of some rounds, in turns.
+fn scaling(messages: &[&str], encoding: Encoding) -> f64 {
+    let work = || {
+        (0..20).for_each(|_| drop(black_box(count_all(messages, encoding))));
+    };
+    let time = |threads: usize| {
+        let started = Instant::now();
+        std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        started.elapsed()
+    };
+    let best = (0..20).map(|_| (time(1), time(2)));
+    let (one, two) =
+        best.fold((Duration::MAX, Duration::MAX), |best, now| (best.0.min(now.0), best.1.min(now.1)));
+    2.0 * one.as_secs_f64() / two.as_secs_f64()
 }
 
 fn cutting(bench: &mut Criterion) {

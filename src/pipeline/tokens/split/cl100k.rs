@@ -55,7 +55,7 @@ fn any(text: Text, at: usize) -> usize {
 /// `\s++$|\s*[\r\n]|\s+(?!\S)|\s`
 fn blank(text: Text, at: usize) -> usize {
     let blank = text.blank(at);
-    match blank.to_line() {
+    match blank.line {
         _ if blank.end == text.bytes().len() => blank.end,
         Some(line) => line,
         None => blank.before_word(),

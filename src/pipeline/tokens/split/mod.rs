@@ -124,12 +124,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The run of white space that begins at `at`, which is not empty.
+    /// The run of white space that begins at `at`. Its first character is white space, since no other alternative matched it.
     #[inline]
     fn blank(self, at: usize) -> Blank {
         let mut blank = Blank { start: at, last: at, end: at, line: None };
         while let Some((class, next)) = self.class(blank.end)
-            && class & SPACE != 0
+            && (class & SPACE != 0 || blank.end == at)
         {
             (blank.last, blank.end) = (blank.end, next);
             if class & LINE != 0 {
@@ -146,16 +146,11 @@ struct Blank {
     /// Where its last character begins.
     last: usize,
     end: usize,
-    /// Where its last line break ends.
+    /// Where its last line break ends, and so does `\s*[\r\n]` or `\s*[\r\n]+`.
     line: Option<usize>,
 }
 
 impl Blank {
-    /// `\s*[\r\n]` or `\s*[\r\n]+`: up to the last line break.
-    fn to_line(&self) -> Option<usize> {
-        self.line
-    }
-
     /// `\s+(?!\S)`, then `\s` or `\s+`, where no line break is in the run and the text goes on: the last character is
     /// left to the word behind it, unless it is the only one.
     fn before_word(&self) -> usize {

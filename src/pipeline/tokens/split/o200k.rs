@@ -79,7 +79,7 @@ fn word(text: Text, at: usize, class: u8, next: usize) -> Option<usize> {
 /// `\s*[\r\n]+|\s+(?!\S)|\s+`
 fn blank(text: Text, at: usize) -> usize {
     let blank = text.blank(at);
-    match blank.to_line() {
+    match blank.line {
         Some(line) => line,
         None if blank.end == text.bytes().len() => blank.end,
         None => blank.before_word(),
