@@ -18,10 +18,6 @@ use serde_json::{Map, Value, json};
 const TURNS: usize = 40;
 const SENTENCE: &str = "Turn the dial two steps finer, keep 18 g in the basket, and time the next shot. ";
 
-fn cl100k() -> Encoding {
-    Encoding::named("cl100k_base").unwrap()
-}
-
 /// A long conversation, as a judge's script sees it.
 fn conversation() -> Value {
     let turn = |i: usize| json!({"user": format!("{i}: {SENTENCE}"), "assistant": SENTENCE.repeat(4)});
@@ -70,7 +66,9 @@ fn counting(bench: &mut Criterion) {
 /// How many times as fast two threads count as one: the best of some rounds, in turns.
 fn scaling(messages: &[&str], encoding: Encoding) -> f64 {
     let work = || {
-        (0..20).for_each(|_| drop(black_box(count_all(messages, encoding))));
+        for _ in 0..20 {
+            black_box(count_all(messages, encoding));
+        }
     };
     let time = |threads: usize| {
         let started = Instant::now();

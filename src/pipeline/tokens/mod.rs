@@ -3,8 +3,8 @@
 //!
 //! `cl100k_base` and `o200k_base` are counted here: a text is cut into pieces as the encoding's pattern would (`split`), a
 //! piece that is in the vocabulary (`ranks`) is one token, as nineteen in twenty are, and the others are merged (`merge`). An
-//! encoding's tables (3 to 6 MB) are loaded at its first use and never change; threads share them without a lock. Nothing is remembered from one
-//! text to the next: a cache of counts would have to be kept by every thread.
+//! encoding's tables (3 to 6 MB) are loaded at its first use and never change; threads share them without a lock. Nothing is
+//! remembered from one text to the next: a cache of counts would have to be kept by every thread, of which there may be thousands.
 
 mod classes;
 mod encoding;
