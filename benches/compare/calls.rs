@@ -84,8 +84,7 @@ fn scripted(load: &Load, keep: bool) {
     if !keep {
         world.ledger = Arc::new(ReadOnly::of(world.ledger.clone()));
     }
-    let settings =
-        [format!("personas={items}"), format!("turns={turns}"), format!("concurrency={width}")];
+    let settings = [format!("personas={items}"), format!("turns={turns}"), format!("concurrency={width}")];
     world.settings = Settings::parse(&settings).unwrap();
     let session = Session::new(world);
     let unit = session.load("scripts/generate.rhai").unwrap();

@@ -119,9 +119,9 @@ impl Channel {
     }
 
     /// Sends, and reads the whole answer, within the deadlines.
-    pub(super) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
-        let url = self.url(&post.path)?;
-        let body = post.body.to_string();
+    pub(super) async fn post(&self, post: Post) -> Result<Answer, Failure> {
+        let Post { path, body } = post;
+        let url = self.url(&path)?;
         if body.len() > LARGEST {
             let message = format!("the request is {} MiB large, and may be 16 MiB", body.len() >> 20);
             return Err(Failure::fatal(Kind::Limit, message)

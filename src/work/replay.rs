@@ -4,14 +4,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::Backend;
-use crate::base::hash::canonical;
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Result, hash};
 use crate::llm::purse::Charge;
-use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
+use crate::llm::{Answered, Identity, Message, Outcome, Reply, Request, Usage};
 use crate::store::ledger::{
     Done, Ending, Entry, ItemKey, KeptReply, LOST, Ledger, OK, Past, Place, RequestHash, nobody_waits,
     write_now,
@@ -216,20 +215,37 @@ pub fn branch_name(branch: &[usize]) -> String {
     branch.iter().map(usize::to_string).collect::<Vec<_>>().join("/")
 }
 
-/// What tells questions apart: whom, what, and with which parameters.
+/// What tells questions apart: whom, what, and with which parameters, as canonical JSON.
 pub fn request_hash(backend: &Backend, identity: &Identity, request: &Request) -> RequestHash {
+    question_hash(&backend.name, identity, &backend.extra_body, request)
+}
+
+fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request: &Request) -> RequestHash {
     let Request { messages, system, params, schema } = request;
-    let question = json!([
-        backend.name,
+    let params = json!(params);
+    let digest = hash::of_json(&(
+        backend,
         identity,
-        messages,
+        messages.iter().map(Said::from).collect::<Vec<_>>(),
         system,
-        params,
-        backend.extra_body,
-        schema.as_ref().map(|schema| schema.value())
-    ]);
-    let digest = Sha256::digest(canonical(&question).as_bytes());
+        hash::sorted(&params),
+        hash::sorted(extra_body),
+        schema.as_ref().map(|schema| hash::sorted(schema.value())),
+    ));
     std::array::from_fn(|place| digest[place])
+}
+
+/// A message with its keys in order.
+#[derive(Serialize)]
+struct Said<'a> {
+    content: &'a str,
+    role: &'a str,
+}
+
+impl<'a> From<&'a Message> for Said<'a> {
+    fn from(message: &'a Message) -> Said<'a> {
+        Said { content: &message.content, role: &message.role }
+    }
 }
 
 /// A reply as the ledger keeps it.
@@ -290,6 +306,35 @@ fn to_reply(kept: KeptReply) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::Schema;
+    use crate::llm::request::Params;
+
+    /// What the ledgers that are there were made with.
+    #[test]
+    fn a_question_is_hashed_as_canonical_json() {
+        let identity = Identity { kind: "k".into(), model: "m".into(), origin: "o".into() };
+        let messages = vec![Message::user("a \"ü\"\n"), Message::assistant("b")];
+        let schema = Schema::new("s", json!({"type": "object", "properties": {"z": {}, "a": {}}})).unwrap();
+        let params = Params { temperature: Some(0.5), max_tokens: Some(7), ..Params::default() };
+        let request = Request {
+            messages,
+            system: Some("sys".into()),
+            params: params.clone(),
+            schema: Some(Arc::new(schema)),
+        };
+        let text = hash::canonical(&json!([
+            "n",
+            identity,
+            request.messages,
+            "sys",
+            params,
+            {"x": {"b": 1, "a": 2}},
+            {"type": "object", "properties": {"z": {}, "a": {}}},
+        ]));
+        let extra_body = json!({"x": {"b": 1, "a": 2}});
+        let hashed = question_hash("n", &identity, &extra_body, &request);
+        assert_eq!(hash::hex(&hashed), hash::sha256(&text)[..2 * hashed.len()]);
+    }
 
     #[test]
     fn jobs_inside_of_items_are_known_by_their_names() {
