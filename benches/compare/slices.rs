@@ -74,7 +74,17 @@ impl Work {
     fn prepare(&self) -> Result<usize> {
         let project = self.project();
         timed(fthost().arg("init").arg(&project))?;
-        name_the_encoding(&project.join("scripts/slice.rhai"))?;
+        // The shipped script counts by the default encoding, and the shipped limits are for fewer transcripts.
+        replace(
+            &project.join("scripts/slice.rhai"),
+            "#{max_tokens:",
+            "#{encoding: setting(\"encoding\", \"cl100k_base\"), max_tokens:",
+        )?;
+        replace(
+            &project.join("config/fthost.yaml"),
+            "string_bytes: 16000000",
+            "string_bytes: 100000000000\n  array_size: 1000000000\n  map_size: 1000000000",
+        )?;
         fs::create_dir_all(project.join("data/raw/transcripts"))?;
         fs::create_dir_all(project.join("data/assessments"))?;
         let text = fs::read_to_string(project.join("config/rubric.yaml"))?;
@@ -152,15 +162,12 @@ fn name(n: usize) -> String {
     format!("chat_{n:05}")
 }
 
-/// The shipped script counts by the default encoding.
-fn name_the_encoding(script: &Path) -> Result<()> {
-    let text = fs::read_to_string(script)?;
-    let named =
-        text.replace("#{max_tokens:", "#{encoding: setting(\"encoding\", \"cl100k_base\"), max_tokens:");
-    if named == text {
-        return Err("scripts/slice.rhai has no options that begin with max_tokens".into());
+fn replace(file: &Path, part: &str, by: &str) -> Result<()> {
+    let text = fs::read_to_string(file)?;
+    match text.contains(part) {
+        true => Ok(fs::write(file, text.replace(part, by))?),
+        false => Err(format!("{} has no `{part}`", file.display()).into()),
     }
-    Ok(fs::write(script, named)?)
 }
 
 /// The line of a verdict that lets the transcript pass.
