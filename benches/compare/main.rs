@@ -51,8 +51,8 @@ impl Scale {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --all-targets` starts benches, too; there is nothing to measure then.
-    if arguments.iter().any(|argument| argument == "--test") {
+    // `cargo test --all-targets` starts benches, too, but without what `cargo bench` adds.
+    if !arguments.iter().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
     match compare(&arguments) {
@@ -68,7 +68,6 @@ fn main() -> ExitCode {
 fn compare(arguments: &[String]) -> Result<()> {
     let asked = |option: &str| arguments.iter().any(|argument| argument == option);
     let scale = Scale { quick: asked("--quick"), once: asked("--once") };
-    // Cargo adds `--bench`.
     let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     if let Some(name) = names.iter().find(|name| SECTIONS.iter().all(|(known, _)| known != **name)) {
         let known: Vec<&str> = SECTIONS.iter().map(|(known, _)| *known).collect();

@@ -91,10 +91,11 @@ impl Spread {
 /// `12.3 (11.9 to 12.8)`, each with three digits that count; a dash when nothing was measured.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.median.is_nan() {
-            return f.write_str("-");
+        match self.median {
+            median if median.is_nan() => f.write_str("-"),
+            median if self.low == self.high => f.write_str(&short(median)),
+            median => write!(f, "{} ({} to {})", short(median), short(self.low), short(self.high)),
         }
-        write!(f, "{} ({} to {})", short(self.median), short(self.low), short(self.high))
     }
 }
 
