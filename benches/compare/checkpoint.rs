@@ -78,8 +78,8 @@ fn write_records(project: &Path, records: usize) -> Result<()> {
 
 /// Seconds to open it, and how many records it has.
 fn index(project: &Path) -> Result<(f64, usize)> {
-    let project = Project::open(project).map_err(|e| e.to_string())?;
+    let project = Project::open(project)?;
     let began = Instant::now();
-    let opened = Checkpoint::open(&project, FILE, Mode::Read).map_err(|e| e.to_string())?;
+    let opened = Checkpoint::open(&project, FILE, Mode::Read)?;
     Ok((began.elapsed().as_secs_f64(), opened.checkpoint.len()))
 }

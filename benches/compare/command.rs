@@ -37,7 +37,7 @@ pub fn measured(command: &mut Command) -> Result<(Sample, String)> {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{command:?} ended with {}:\n{said}", output.status).into());
     }
-    Ok((Sample { seconds, peak: Some(peak) }, String::from_utf8(output.stdout)?))
+    Ok((Sample { peak: Some(peak), ..Sample::of(seconds) }, String::from_utf8(output.stdout)?))
 }
 
 /// The same without looking at its memory, for what takes milliseconds.
@@ -46,7 +46,7 @@ pub fn timed(command: &mut Command) -> Result<Sample> {
     let output = command.stdin(Stdio::null()).output()?;
     let seconds = began.elapsed().as_secs_f64();
     match output.status.success() {
-        true => Ok(Sample { seconds, peak: None }),
+        true => Ok(Sample::of(seconds)),
         false => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into()),
     }
 }

@@ -3,12 +3,16 @@
 //! contestant once; `--quick` tries everything out at a small size, with figures that mean nothing.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod calls;
 mod checkpoint;
 mod command;
 #[path = "../corpus/mod.rs"]
 mod corpus;
 mod machine;
+mod plain;
 mod python;
+#[path = "../server/mod.rs"]
+mod server;
 mod slices;
 mod startup;
 mod table;
@@ -25,6 +29,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 type Section = (&'static str, fn(&Scale) -> Result<Table>);
 
 const SECTIONS: &[Section] = &[
+    ("calls", calls::measure),
     ("tokens", tokens::measure),
     ("slices", slices::measure),
     ("checkpoint", checkpoint::measure),
@@ -51,11 +56,13 @@ impl Scale {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // `cargo test --all-targets` starts benches, too, but without what `cargo bench` adds.
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    match compare(&arguments) {
+    let done = match arguments.as_slice() {
+        [option, load] if option == calls::CLIENT => calls::client(load),
+        _ if arguments.iter().any(|argument| argument == "--bench") => compare(&arguments),
+        // `cargo test --all-targets` starts benches, too, but without what `cargo bench` adds.
+        _ => Ok(()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cannot compare: {error}");

@@ -88,7 +88,7 @@ impl Work {
         fs::create_dir_all(project.join("data/raw/transcripts"))?;
         fs::create_dir_all(project.join("data/assessments"))?;
         let text = fs::read_to_string(project.join("config/rubric.yaml"))?;
-        let rubric = Rubric::parse("config/rubric.yaml", &text).map_err(|e| e.to_string())?;
+        let rubric = Rubric::parse("config/rubric.yaml", &text)?;
         let (mut writer, mut bytes, mut records) = (Writer::new(2), 0, String::new());
         for n in 0..self.transcripts {
             let transcript = json!({
@@ -174,7 +174,7 @@ fn replace(file: &Path, part: &str, by: &str) -> Result<()> {
 fn passed(transcript: &Value, rubric: &Rubric) -> Result<String> {
     let yes = |id: &str| (id.to_string(), json!({"reasoning": "It does.", "answer": "YES"}));
     let output = Value::Object(rubric.ids().into_iter().map(yes).collect::<Map<_, _>>());
-    let record = score_assessment(transcript, &output, rubric, "judge").map_err(|e| e.to_string())?;
+    let record = score_assessment(transcript, &output, rubric, "judge")?;
     Ok(format!("{record}\n"))
 }
 

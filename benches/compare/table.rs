@@ -5,18 +5,22 @@ use std::fmt;
 
 use crate::Result;
 
-/// One measurement.
-#[derive(Debug, Clone, Copy)]
+/// One measurement: of what was measured of all of them, and of what only some tell.
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Sample {
     pub seconds: f64,
     /// Of resident memory, in bytes.
     pub peak: Option<f64>,
+    /// Seconds of all processors, the system's included.
+    pub cpu: Option<f64>,
+    /// Bytes of requests.
+    pub sent: Option<f64>,
 }
 
 impl Sample {
     /// Of time alone.
     pub fn of(seconds: f64) -> Sample {
-        Sample { seconds, peak: None }
+        Sample { seconds, ..Sample::default() }
     }
 }
 

@@ -54,11 +54,6 @@ fn transcript() -> Value {
     json!({"id": "chat_00003", "persona": {"id": "persona_0003"}, "exchanges": chat()})
 }
 
-/// An error of the program in this one's words.
-fn told(error: fthost::base::Error) -> Box<dyn std::error::Error> {
-    error.to_string().into()
-}
-
 fn counting(encoding: Encoding) -> Result<Once> {
     let mut text = format_history(&chat(), &HistoryOptions::default());
     text.truncate(text.floor_char_boundary(8_000));
@@ -69,29 +64,28 @@ fn counting(encoding: Encoding) -> Result<Once> {
 }
 
 fn slicing() -> Result<Once> {
-    let transcript = Transcript::from_value(&transcript()).map_err(told)?;
+    let transcript = Transcript::from_value(&transcript())?;
     let options = SliceOptions::new(16_000);
     Ok(Box::new(move || {
-        black_box(slice_transcript(black_box(&transcript), "Be kind.", &options).map_err(told)?);
+        black_box(slice_transcript(black_box(&transcript), "Be kind.", &options)?);
         Ok(())
     }))
 }
 
 fn points() -> Result<Once> {
     Ok(Box::new(|| {
-        black_box(get_slice_points(EXCHANGES, black_box("chat_00003"), &Bounds::default()).map_err(told)?);
+        black_box(get_slice_points(EXCHANGES, black_box("chat_00003"), &Bounds::default())?);
         Ok(())
     }))
 }
 
 fn scoring() -> Result<Once> {
-    let rubric =
-        Rubric::parse("config/rubric.yaml", include_str!("../../config/rubric.yaml")).map_err(told)?;
+    let rubric = Rubric::parse("config/rubric.yaml", include_str!("../../config/rubric.yaml"))?;
     let yes = |id: &str| (id.to_string(), json!({"reasoning": "Turn 3 says so.", "answer": "YES"}));
     let output = Value::Object(rubric.ids().into_iter().map(yes).collect::<Map<_, _>>());
     let transcript = transcript();
     Ok(Box::new(move || {
-        black_box(score_assessment(black_box(&transcript), &output, &rubric, "judge").map_err(told)?);
+        black_box(score_assessment(black_box(&transcript), &output, &rubric, "judge")?);
         Ok(())
     }))
 }
@@ -118,7 +112,7 @@ fn rendering(name: &'static str) -> Result<Once> {
     let text = std::fs::read_to_string(prompts.join(format!("{name}.md")))?;
     let vars = values();
     Ok(Box::new(move || {
-        black_box(render(name, black_box(&text), &vars, &|_| Ok(None)).map_err(told)?);
+        black_box(render(name, black_box(&text), &vars, &|_| Ok(None))?);
         Ok(())
     }))
 }
@@ -147,10 +141,10 @@ fn indexing() -> Result<Once> {
     let line =
         |n| format!("{{\"id\":\"item_{n:07}\",\"n\":{n},\"_version\":\"{n:08x}-5a839632-32eb9f4a-0\"}}\n");
     std::fs::write(dir.path().join("c.jsonl"), (0..1000).map(line).collect::<String>())?;
-    let project = Project::open(dir.path()).map_err(told)?;
+    let project = Project::open(dir.path())?;
     Ok(Box::new(move || {
         let _kept = &dir;
-        black_box(Checkpoint::open(&project, "c.jsonl", Mode::Read).map_err(told)?.checkpoint.len());
+        black_box(Checkpoint::open(&project, "c.jsonl", Mode::Read)?.checkpoint.len());
         Ok(())
     }))
 }
