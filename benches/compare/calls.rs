@@ -13,8 +13,24 @@ use fthost::work::World;
 use fthost::work::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-use super::plain;
-use super::server::Server;
+use crate::plain;
+use crate::server::Server;
+use crate::table::{Contestant, Outcome, Sample, Table, short, take_turns};
+use crate::{Result, Scale};
+
+/// Makes this program a client, of the load that follows.
+pub const CLIENT: &str = "--client";
+
+/// The clients by their names on the command line, and in the table.
+const CLIENTS: [(&str, &str); 3] = [
+    ("plain", "tokio and reqwest"),
+    ("off", "the shipped scripts, no ledger"),
+    ("on", "the shipped scripts"),
+];
+
+/// Milliseconds of an answer, conversations at a time, conversations, and their turns.
+const LOADS: [(u64, usize, usize, usize); 4] =
+    [(0, 64, 128, 25), (50, 64, 64, 25), (50, 256, 256, 12), (50, 1024, 1024, 4)];
 
 /// What is asked for, and by whom.
 #[derive(Clone, Serialize, Deserialize)]
@@ -44,14 +60,17 @@ pub struct Took {
     pub peak: f64,
 }
 
-/// Runs as a client of its own: what a benchmark's child does.
-pub fn client(load: &Load) -> Took {
+/// Runs as a client of its own, and tells what it took: what a benchmark's child does.
+pub fn client(load: &str) -> Result<()> {
+    let load: Load = serde_json::from_str(load)?;
     let began = Instant::now();
     match load.client.as_str() {
-        "plain" => plain::run(load).unwrap(),
-        ledger => scripted(load, ledger == "on"),
+        "plain" => plain::run(&load).map_err(|e| e.to_string())?,
+        ledger => scripted(&load, ledger == "on")?,
     }
-    Took { seconds: began.elapsed().as_secs_f64(), cpu: cpu_seconds(), peak: peak() }
+    let took = Took { seconds: began.elapsed().as_secs_f64(), cpu: cpu_seconds(), peak: peak() };
+    println!("{}", serde_json::to_string(&took)?);
+    Ok(())
 }
 
 fn cpu_seconds() -> f64 {
@@ -66,62 +85,79 @@ fn peak() -> f64 {
 }
 
 /// The shipped scripts, in a fresh project.
-fn scripted(load: &Load, keep: bool) {
-    let dir = tempfile::tempdir().unwrap();
+fn scripted(load: &Load, keep: bool) -> Result<()> {
+    let dir = tempfile::tempdir()?;
     for (path, text) in embedded::PROJECT {
         let path = dir.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::create_dir_all(path.parent().ok_or("a file without a directory")?)?;
+        std::fs::write(path, text)?;
     }
     let Load { port, width, items, turns, .. } = load;
     let config = format!(
         "backends: {{m: {{kind: openai-chat, model: m, base_url: \"http://127.0.0.1:{port}/v1\", api_key_env: null, concurrency: {width}}}}}\n\
          roles: {{user_sim: m, assistant: m}}\n"
     );
-    let config = Config::parse("c", &config).unwrap();
-    let project = Project::open(dir.path()).unwrap();
+    let config = Config::parse("c", &config)?;
+    let project = Project::open(dir.path())?;
     let mut world = World::new(project, config, Arc::new(Silent), Box::new(|_| None), "bench");
     if !keep {
         world.ledger = Arc::new(ReadOnly::of(world.ledger.clone()));
     }
     let settings = [format!("personas={items}"), format!("turns={turns}"), format!("concurrency={width}")];
-    world.settings = Settings::parse(&settings).unwrap();
+    world.settings = Settings::parse(&settings)?;
     let session = Session::new(world);
-    let unit = session.load("scripts/generate.rhai").unwrap();
-    session.run(&unit).unwrap();
+    let unit = session.load("scripts/generate.rhai")?;
+    session.run(&unit)?;
     session.world.close();
+    Ok(())
 }
 
 /// One run of one client in a process of its own.
-pub fn measure(server: &Server, load: &Load) -> Took {
+fn run(server: &Server, load: &Load) -> Result<Sample> {
     let before = (server.served(), server.bytes());
-    let text = serde_json::to_string(load).unwrap();
-    let output = Command::new(std::env::current_exe().unwrap()).arg("--client").arg(text).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(server.served() - before.0, load.calls());
-    let bytes = (server.bytes() - before.1) as f64 / load.calls() as f64;
-    let took: Took = serde_json::from_slice(&output.stdout).unwrap();
-    println!(
-        "{:6} width {:5}: {:.3} s, {:6.1} us CPU a call, {:.0} MB, {:.1} kB a call",
-        load.client,
-        load.width,
-        took.seconds,
-        took.cpu * 1e6 / load.calls() as f64,
-        took.peak / 1e6,
-        bytes / 1e3
-    );
-    took
+    let text = serde_json::to_string(load)?;
+    let output = Command::new(std::env::current_exe()?).arg(CLIENT).arg(text).output()?;
+    let served = server.served() - before.0;
+    if !output.status.success() || served != load.calls() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{served} of {} calls were made: {said}", load.calls()).into());
+    }
+    let took: Took = serde_json::from_slice(&output.stdout)?;
+    let sent = (server.bytes() - before.1) as f64;
+    Ok(Sample { seconds: took.seconds, peak: Some(took.peak), cpu: Some(took.cpu), sent: Some(sent) })
 }
 
-pub fn run() {
-    for (latency, width, items, turns) in
-        [(0, 64, 128, 25), (50, 64, 64, 25), (50, 256, 256, 12), (50, 1024, 1024, 4)]
-    {
-        let server = Server::start(Duration::from_millis(latency)).unwrap();
-        println!("{latency} ms:");
-        for client in ["plain", "off", "on"] {
-            let load = Load { client: client.into(), port: server.port, width, items, turns };
-            measure(&server, &load);
-        }
+pub fn measure(scale: &Scale) -> Result<Table> {
+    let mut rows = Vec::new();
+    for (latency, width, items, turns) in LOADS {
+        let server = Server::start(Duration::from_millis(latency))?;
+        let items = scale.of(items, items.min(64));
+        let load = |client: &str| Load { client: client.into(), port: server.port, width, items, turns };
+        let contestant = |(client, name): (&str, &str)| {
+            let load = load(client);
+            let server = &server;
+            Contestant::new(name, move || run(server, &load))
+        };
+        let outcomes = take_turns(scale.rounds(), &mut CLIENTS.map(contestant))?;
+        let calls = load("plain").calls() as f64;
+        rows.extend(
+            outcomes.iter().map(|one| row(&format!("{latency} ms, {width}"), one, &outcomes[0], calls)),
+        );
     }
+    Ok(Table {
+        title: "Calls",
+        about: "The shipped generation beside the same calls by plain tokio and reqwest, without scripts, limits, retries or \
+                ledger. Each client is a process of its own, beside its server."
+            .into(),
+        head: vec!["latency, in flight", "client", "seconds", "x", "CPU us a call", "peak MB", "kB a call"],
+        rows,
+    })
+}
+
+fn row(load: &str, one: &Outcome, first: &Outcome, calls: f64) -> Vec<String> {
+    let cpu = one.spread(|sample| sample.cpu.unwrap_or(f64::NAN) * 1e6 / calls);
+    let sent = one.spread(|sample| sample.sent.unwrap_or(f64::NAN) / 1e3 / calls);
+    let times = first.seconds().median / one.seconds().median;
+    let figures = [one.seconds().to_string(), short(times), cpu.to_string(), one.megabytes().to_string()];
+    [load.into(), one.name.clone()].into_iter().chain(figures).chain([short(sent.median)]).collect()
 }

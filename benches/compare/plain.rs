@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
 
-use super::calls::Load;
+use crate::calls::Load;
 
 const SYSTEM: &str = include_str!("../../config/prompts/system.md");
 const USER_SIM: &str = include_str!("../../config/prompts/user_sim.md");
@@ -41,8 +41,11 @@ struct Said {
     content: String,
 }
 
+/// What tasks may give back.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
 /// Holds all conversations.
-pub fn run(load: &Load) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub fn run(load: &Load) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::builder().no_proxy().build()?;
@@ -54,7 +57,7 @@ pub fn run(load: &Load) -> Result<(), Box<dyn std::error::Error + Send + Sync>> 
                 while next.fetch_add(1, Ordering::Relaxed) < load.items {
                     converse(&client, &load).await?;
                 }
-                Ok::<_, reqwest::Error>(())
+                Result::Ok(())
             });
         }
         while let Some(ended) = tasks.join_next().await {
@@ -64,7 +67,7 @@ pub fn run(load: &Load) -> Result<(), Box<dyn std::error::Error + Send + Sync>> 
     })
 }
 
-async fn converse(client: &Client, load: &Load) -> reqwest::Result<()> {
+async fn converse(client: &Client, load: &Load) -> Result<()> {
     let url = format!("http://127.0.0.1:{}/v1/chat/completions", load.port);
     let (mut history, mut chat) =
         (String::new(), vec![Message { role: "system", content: SYSTEM.trim().into() }]);
@@ -82,10 +85,10 @@ async fn converse(client: &Client, load: &Load) -> reqwest::Result<()> {
     Ok(())
 }
 
-async fn ask(client: &Client, url: &str, messages: &[Message]) -> reqwest::Result<String> {
-    let body = serde_json::to_vec(&Body { model: "m", messages }).unwrap_or_default();
+async fn ask(client: &Client, url: &str, messages: &[Message]) -> Result<String> {
+    let body = serde_json::to_vec(&Body { model: "m", messages })?;
     let request = client.post(url).header("content-type", "application/json").body(body);
     let bytes = request.send().await?.error_for_status()?.bytes().await?;
-    let answer: Answer = serde_json::from_slice(&bytes).unwrap();
-    Ok(answer.choices.into_iter().next().unwrap().message.content)
+    let answer: Answer = serde_json::from_slice(&bytes)?;
+    Ok(answer.choices.into_iter().next().ok_or("an answer without choices")?.message.content)
 }
