@@ -78,7 +78,8 @@ mod functions {
     pub fn render(context: NativeCallContext, template_path: &str, vars: Map) -> ScriptResult<String> {
         let ctx = Ctx::of(&context)?;
         let text = ctx.world.project.read_text(template_path)?;
-        Ok(super::rendered(&ctx, template_path, &text, &vars)?)
+        let vars = Value::Object(values::map_to_json(&vars)?);
+        Ok(ctx.world.templates.render(template_path, &text, &vars, &super::loader(&ctx))?)
     }
 
     /// Renders a template given as a text.
@@ -88,7 +89,8 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn render_text(context: NativeCallContext, template: &str, vars: Map) -> ScriptResult<String> {
-        Ok(super::rendered(&Ctx::of(&context)?, "(template)", template, &vars)?)
+        let (ctx, vars) = (Ctx::of(&context)?, Value::Object(values::map_to_json(&vars)?));
+        Ok(template::render("(template)", template, &vars, &super::loader(&ctx))?)
     }
 }
 
@@ -114,12 +116,11 @@ fn history_options(map: &Map) -> Result<HistoryOptions> {
     })
 }
 
-fn rendered(ctx: &Ctx, name: &str, text: &str, vars: &Map) -> Result<String> {
-    let vars = Value::Object(values::map_to_json(vars)?);
-    let load = |path: &str| match ctx.world.project.read_text(path) {
+/// Reads what a template includes.
+fn loader(ctx: &Ctx) -> impl Fn(&str) -> Result<Option<String>> + '_ {
+    |path| match ctx.world.project.read_text(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
         Err(error) => Err(error),
-    };
-    template::render(name, text, &vars, &load)
+    }
 }

@@ -23,6 +23,7 @@ use crate::base::{Error, Kind, Result, hash};
 use crate::llm::adapter::Functions;
 use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
+use crate::pipeline::template::Templates;
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
 use crate::store::ledger::{Ledger, SqliteLedger};
@@ -90,6 +91,8 @@ pub struct World {
     pub unkept: Arc<AtomicU64>,
     /// What may be spent.
     pub budget: Budget,
+    /// The templates that scripts rendered.
+    pub templates: Templates,
     /// Slices left out because they are over their token budget.
     pub over_budget: AtomicU64,
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
@@ -137,6 +140,7 @@ impl World {
             replayed: AtomicU64::new(0),
             unkept: Arc::default(),
             budget,
+            templates: Templates::default(),
             over_budget: AtomicU64::new(0),
             locks: false,
             dry: None,
