@@ -1,7 +1,5 @@
 //! Hashes by which content is told apart, and the one text of a JSON value that they are made of.
 
-use std::io;
-
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -17,29 +15,6 @@ pub fn short(text: &str) -> u64 {
     digest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
-/// SHA-256 of a value's JSON, which is written nowhere. For the canonical text, its objects must have their keys in
-/// order: see [`sorted`].
-pub fn of_json(value: &impl Serialize) -> [u8; 32] {
-    let mut sum = Sum(Sha256::new());
-    // Values have keys that are texts, and a hash takes all that is written to it.
-    let _ = serde_json::to_writer(&mut sum, value);
-    sum.0.finalize().into()
-}
-
-/// A hash that can be written to.
-struct Sum(Sha256);
-
-impl io::Write for Sum {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -49,11 +24,6 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn canonical(value: &Value) -> String {
     // Values have keys that are texts, and a text can always be written to.
     serde_json::to_string(&Sorted(value)).unwrap_or_default()
-}
-
-/// A JSON value that is written with its keys in order.
-pub fn sorted(value: &Value) -> impl Serialize + '_ {
-    Sorted(value)
 }
 
 /// Writes the keys of objects in their order, whatever order they stand in.
@@ -84,12 +54,6 @@ mod tests {
         assert_eq!(canonical(&value), r#"{"a":null,"b":[{"x":2,"y":1}]}"#);
         let value = json!({"a\"ü\n": [1.0, "z\u{1}", [], {}, true, -3, u64::MAX, 1e300]});
         assert_eq!(canonical(&value), value.to_string());
-    }
-
-    #[test]
-    fn the_hash_of_a_value_is_that_of_its_text() {
-        let value = json!({"b": [{"y": 1, "x": "ü\n"}], "a": null});
-        assert_eq!(hex(&of_json(&sorted(&value))), sha256(&canonical(&value)));
     }
 
     #[test]

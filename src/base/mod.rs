@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod config;
 pub mod error;
+pub mod escape;
 pub mod events;
 pub mod hash;
 pub mod numbers;

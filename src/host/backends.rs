@@ -287,6 +287,12 @@ fn messages(prompt: Dynamic) -> Result<Vec<Message>> {
 /// `#{role, content}`, and nothing else.
 fn message(item: &Dynamic) -> Option<Message> {
     let map = item.as_map_ref().ok().filter(|map| map.len() == 2)?;
-    let text = |name: &str| map.get(name)?.as_immutable_string_ref().ok().map(|text| text.to_string());
-    Some(Message { role: text("role")?, content: text("content")? })
+    let role = map.get("role")?.as_immutable_string_ref().ok()?;
+    let role = match role.as_str() {
+        "user" => "user".into(),
+        "assistant" => "assistant".into(),
+        other => other.to_string().into(),
+    };
+    let content = map.get("content")?.as_immutable_string_ref().ok()?.to_string();
+    Some(Message { role, content })
 }

@@ -2,7 +2,6 @@
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, ImmutableString, Map, Module, NativeCallContext};
-use serde_json::Value;
 
 use super::options::{Options, OptionsOf};
 use super::tokens::pairs;
@@ -77,8 +76,8 @@ mod functions {
     #[rhai_fn(return_raw)]
     pub fn render(context: NativeCallContext, template_path: &str, vars: Map) -> ScriptResult<String> {
         let ctx = Ctx::of(&context)?;
-        let text = ctx.world.project.read_text(template_path)?;
-        let vars = Value::Object(values::map_to_json(&vars)?);
+        let text = ctx.world.project.known_text(template_path)?;
+        let vars = values::Plain::of(&vars)?;
         Ok(ctx.world.templates.render(template_path, &text, &vars, &super::loader(&ctx))?)
     }
 
@@ -89,7 +88,7 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn render_text(context: NativeCallContext, template: &str, vars: Map) -> ScriptResult<String> {
-        let (ctx, vars) = (Ctx::of(&context)?, Value::Object(values::map_to_json(&vars)?));
+        let (ctx, vars) = (Ctx::of(&context)?, values::Plain::of(&vars)?);
         Ok(template::render("(template)", template, &vars, &super::loader(&ctx))?)
     }
 }
@@ -118,8 +117,8 @@ fn history_options(map: &Map) -> Result<HistoryOptions> {
 
 /// Reads what a template includes.
 fn loader(ctx: &Ctx) -> impl Fn(&str) -> Result<Option<String>> + '_ {
-    |path| match ctx.world.project.read_text(path) {
-        Ok(text) => Ok(Some(text)),
+    |path| match ctx.world.project.known_text(path) {
+        Ok(text) => Ok(Some(text.to_string())),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

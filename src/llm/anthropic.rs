@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::classify::{self, Sense, Words};
 use super::dialect::Dialect;
 use super::failure::Failure;
-use super::wire::{Answer, Body, Post, Setup, Wire, apart, count, joined};
+use super::wire::{Answer, Body, CHAT_TURN, Post, Setup, Wire, apart, count, joined, turns};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
@@ -24,14 +24,14 @@ impl Wire for Anthropic {
         let mode = request.schema.as_deref().map(|schema| self.0.structured_in(Dialect::Anthropic, schema));
         // It has no JSON without a schema.
         let mode = mode.map(|mode| if mode == Structured::JsonObject { Structured::Prompt } else { mode });
-        let (system, turns) = apart(request, mode)?;
+        let (system, said) = apart(request, mode)?;
         let mut body = Body::default();
         body.put("model", self.0.model());
         self.params(request, &mut body);
         if let Some(system) = system {
-            body.put("system", system);
+            body.put_text("system", &system);
         }
-        body.put("messages", turns);
+        body.put_turns("messages", turns(said), CHAT_TURN);
         if let (Some(Structured::JsonSchema), Some(schema)) = (mode, request.schema.as_deref()) {
             let format = json!({"type": "json_schema", "schema": schema.adapted(Dialect::Anthropic)});
             body.put("output_config", json!({"format": format}));

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::classify::{self, Sense, Words};
 use super::dialect::Dialect;
 use super::failure::{Again, Failure};
-use super::wire::{Answer, Body, Post, Setup, Wire, apart, count, joined};
-use super::{Message, Outcome, Reply, Request, Usage};
+use super::wire::{Answer, Body, Post, Setup, Wire, apart, count, joined, turns};
+use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
 
@@ -31,12 +30,12 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 impl Wire for Google {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured_in(Dialect::Google, schema));
-        let (system, turns) = apart(request, mode)?;
+        let (system, said) = apart(request, mode)?;
         let mut body = Body::default();
         if let Some(text) = &system {
-            body.put("systemInstruction", Parts { parts: [Text { text }] });
+            body.put("systemInstruction", json!({"parts": [{"text": text}]}));
         }
-        body.put("contents", turns.into_iter().map(content).collect::<Vec<_>>());
+        body.put_turns("contents", turns(said).map(|(role, text)| (role_of(role), text)), TURN);
         let generation = self.generation(request, mode);
         if !generation.is_empty() {
             body.put("generationConfig", generation);
@@ -120,26 +119,11 @@ fn path(model: &str) -> String {
     format!("/{collection}/{}:generateContent", utf8_percent_encode(name, PLAIN))
 }
 
-#[derive(Serialize)]
-struct Content<'a> {
-    role: &'a str,
-    #[serde(flatten)]
-    parts: Parts<'a>,
-}
+/// A turn on this wire.
+const TURN: [&str; 3] = ["{\"role\":", ",\"parts\":[{\"text\":", "}]}"];
 
-#[derive(Serialize)]
-struct Parts<'a> {
-    parts: [Text<'a>; 1],
-}
-
-#[derive(Serialize)]
-struct Text<'a> {
-    text: &'a str,
-}
-
-fn content(message: &Message) -> Content<'_> {
-    let role = if message.role == "assistant" { "model" } else { &message.role };
-    Content { role, parts: Parts { parts: [Text { text: &message.content }] } }
+fn role_of(role: &str) -> &str {
+    if role == "assistant" { "model" } else { role }
 }
 
 /// The texts of the parts that are thoughts, or of those that are not.

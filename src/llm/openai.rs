@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::classify;
 use super::failure::Failure;
-use super::wire::{Answer, Body, Post, Setup, Wire, count, joined, json_schema_format, system_text};
+use super::wire::{
+    Answer, Body, CHAT_TURN, Post, Setup, Wire, count, joined, json_schema_format, system_text, turns,
+};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
@@ -23,9 +25,9 @@ impl Wire for OpenAi {
         let mut body = Body::default();
         body.put("model", self.0.model());
         if let Some(system) = system_text(request, mode) {
-            body.put("instructions", system);
+            body.put_text("instructions", &system);
         }
-        body.put("input", &request.messages);
+        body.put_turns("input", turns(&request.messages), CHAT_TURN);
         self.params(request, &mut body);
         if let Some(format) = format(request, mode) {
             body.put("text", json!({"format": format}));

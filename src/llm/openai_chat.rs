@@ -1,14 +1,13 @@
 //! Chat Completions, as OpenAI and every compatible server speak it.
 
-use std::borrow::Cow;
-
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::classify;
 use super::failure::Failure;
-use super::wire::{Answer, Body, Post, Setup, Wire, count, json_schema_format, system_text};
-use super::{Message, Outcome, Reply, Request, Usage};
+use super::wire::{
+    Answer, Body, CHAT_TURN, Post, Setup, Wire, count, json_schema_format, system_text, turns,
+};
+use super::{Outcome, Reply, Request, Usage};
 use crate::base::config::Structured;
 use crate::base::{Kind, Result};
 
@@ -28,7 +27,9 @@ impl Wire for OpenAiChat {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
         let mut body = Body::default();
         body.put("model", self.0.model());
-        body.put("messages", Messages { system: system_text(request, mode), turns: &request.messages });
+        let system = system_text(request, mode);
+        let system = system.iter().map(|text| ("system", &**text));
+        body.put_turns("messages", system.chain(turns(&request.messages)), CHAT_TURN);
         self.params(request, &mut body);
         let format = match (&request.schema, mode) {
             (Some(schema), Some(Structured::JsonSchema)) => {
@@ -99,26 +100,6 @@ impl OpenAiChat {
             attempts: 1,
         })
     }
-}
-
-/// The system text as the first message.
-struct Messages<'a> {
-    system: Option<Cow<'a, str>>,
-    turns: &'a [Message],
-}
-
-impl Serialize for Messages<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let system = self.system.iter().map(|text| ("system", &**text));
-        let turns = self.turns.iter().map(|turn| (turn.role.as_str(), turn.content.as_str()));
-        serializer.collect_seq(system.chain(turns).map(|(role, content)| Turn { role, content }))
-    }
-}
-
-#[derive(Serialize)]
-struct Turn<'a> {
-    role: &'a str,
-    content: &'a str,
 }
 
 /// The content: a text, or parts of which some are text.

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::{Message, Reply, Request, Schema};
 use crate::base::config::kinds::kind_of;
 use crate::base::config::{BackendConfig, Structured};
+use crate::base::escape::push_json;
 use crate::base::{Error, Kind, Result};
 
 /// What is sent.
@@ -37,13 +38,43 @@ impl Post {
 pub struct Body(Vec<u8>);
 
 impl Body {
+    /// Adds a text.
+    pub fn put_text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        push_json(&mut self.0, text);
+    }
+
+    /// Adds the turns of a conversation, each a text between what stands before and after it.
+    pub fn put_turns<'a>(
+        &mut self,
+        name: &str,
+        turns: impl Iterator<Item = (&'a str, &'a str)>,
+        [before, between, after]: [&str; 3],
+    ) {
+        self.name(name);
+        self.0.push(b'[');
+        for (place, (role, content)) in turns.enumerate() {
+            self.0.extend_from_slice(if place == 0 { b"" } else { b"," });
+            self.0.extend_from_slice(before.as_bytes());
+            push_json(&mut self.0, role);
+            self.0.extend_from_slice(between.as_bytes());
+            push_json(&mut self.0, content);
+            self.0.extend_from_slice(after.as_bytes());
+        }
+        self.0.push(b']');
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        push_json(&mut self.0, name);
+        self.0.push(b':');
+    }
+
     /// Adds a value.
     pub fn put(&mut self, name: &str, value: impl Serialize) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        // Texts, numbers and what is made of them can always be written, and a vector takes all.
-        let _ = serde_json::to_writer(&mut self.0, name);
-        self.0.push(b':');
+        self.name(name);
         let start = self.0.len();
+        // Texts, numbers and what is made of them can always be written, and a vector takes all.
         if serde_json::to_writer(&mut self.0, &value).is_err() {
             self.0.truncate(start);
             self.0.extend_from_slice(b"null");
@@ -249,6 +280,16 @@ pub fn json_schema_format(schema: &Schema) -> Value {
         Some(strict) => json!({"name": schema.name(), "schema": strict, "strict": true}),
         None => json!({"name": schema.name(), "schema": schema.value(), "strict": false}),
     }
+}
+
+/// A turn as most wires write it.
+pub const CHAT_TURN: [&str; 3] = ["{\"role\":", ",\"content\":", "}"];
+
+/// The role and the text of each message.
+pub fn turns<'a>(
+    messages: impl IntoIterator<Item = &'a Message>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    messages.into_iter().map(|message| (&*message.role, &*message.content))
 }
 
 /// A number of the answer's usage. An absurd one must not overflow a sum.

@@ -85,19 +85,35 @@ pub fn quote_lines(message: &str) -> String {
 }
 
 fn push_lines(text: &mut String, message: &str) {
-    const ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
     text.push_str("| ");
     let mut rest = message;
-    while let Some(end) = rest.find(ENDS) {
+    while let Some((end, length)) = first_end(rest) {
         text.push_str(&rest[..end]);
         text.push_str("\n| ");
-        let length = rest[end..].chars().next().map_or(1, char::len_utf8);
-        rest = rest[end + length..]
-            .strip_prefix('\n')
-            .filter(|_| rest[end..].starts_with('\r'))
-            .unwrap_or(&rest[end + length..]);
+        rest = &rest[end + length..];
     }
     text.push_str(rest);
+}
+
+/// Where the first line ends, and how long that end is.
+fn first_end(text: &str) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    // What may begin an end: beyond ASCII, U+0085 begins with C2, U+2028 and U+2029 with E2.
+    let may_begin = |byte: &u8| matches!(byte, b'\n'..=b'\r' | 0xc2 | 0xe2);
+    let mut from = 0;
+    loop {
+        let place = from + bytes[from..].iter().position(may_begin)?;
+        let length = match &bytes[place..] {
+            [b'\r', b'\n', ..] | [0xc2, 0x85, ..] => 2,
+            [0xe2, 0x80, 0xa8 | 0xa9, ..] => 3,
+            [b'\n'..=b'\r', ..] => 1,
+            _ => 0,
+        };
+        if length > 0 {
+            return Some((place, length));
+        }
+        from = place + 1;
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use minijinja::value::{Serde, Value as Jinja};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::{Error, Kind, Place, Result, suggest};
@@ -29,7 +30,7 @@ impl Templates {
         &self,
         name: &str,
         text: &str,
-        vars: &Value,
+        vars: &impl Serialize,
         load: &dyn Fn(&str) -> Result<Option<String>>,
     ) -> Result<String> {
         let known = self.lock().get(name).cloned();
@@ -59,7 +60,7 @@ impl Templates {
 pub fn render(
     name: &str,
     text: &str,
-    vars: &Value,
+    vars: &impl Serialize,
     load: &dyn Fn(&str) -> Result<Option<String>>,
 ) -> Result<String> {
     Ok(render_anew(name, text, vars, load)?.0)
@@ -70,7 +71,7 @@ pub fn render(
 fn render_anew(
     name: &str,
     text: &str,
-    vars: &Value,
+    vars: &impl Serialize,
     load: &dyn Fn(&str) -> Result<Option<String>>,
 ) -> Result<(String, Compiled)> {
     let mut parts = Texts::new();
@@ -79,7 +80,8 @@ fn render_anew(
         let rendered = compiled.try_render(vars);
         let wanted = std::mem::take(&mut *compiled.wanted());
         if wanted.is_empty() {
-            return Ok((rendered.map_err(|e| explain(name, text, &e, Some(vars)))?, compiled));
+            let told = |e| explain(name, text, &e, serde_json::to_value(vars).ok().as_ref());
+            return Ok((rendered.map_err(told)?, compiled));
         }
         for part in wanted {
             let part_text = load(&part)?;
@@ -125,13 +127,13 @@ impl Compiled {
     }
 
     /// The text; none when it cannot be rendered without more than is known, or at all.
-    fn render(&self, vars: &Value) -> Option<String> {
+    fn render(&self, vars: &impl Serialize) -> Option<String> {
         let rendered = self.try_render(vars).ok();
         // It is asked once for each name: after that, nobody knows whether it was there.
         rendered.filter(|_| self.wanted().is_empty())
     }
 
-    fn try_render(&self, vars: &Value) -> std::result::Result<String, minijinja::Error> {
+    fn try_render(&self, vars: &impl Serialize) -> std::result::Result<String, minijinja::Error> {
         self.env.get_template(&self.name)?.render(Serde(vars))
     }
 

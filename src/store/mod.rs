@@ -9,6 +9,7 @@ pub mod found;
 pub mod head;
 pub mod ids;
 mod index;
+mod known;
 pub mod ledger;
 mod lines;
 pub mod lock;

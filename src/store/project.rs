@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
 use globset::GlobBuilder;
 
+use super::known::{self, KnownTexts};
 use super::scratch::Scratch;
 use super::{Checkpoint, atomic, paths};
 use crate::base::{Error, Kind, Result};
@@ -27,6 +28,8 @@ pub struct Project {
     appended: Mutex<HashSet<PathBuf>>,
     /// Directories that were searched for what crashes left.
     tidied: Mutex<HashSet<PathBuf>>,
+    /// Texts that were read, by the path that scripts used.
+    texts: KnownTexts,
     /// The checkpoints that this run holds, so that its scripts share them instead of locking each other out.
     held: Mutex<HashMap<PathBuf, Weak<Checkpoint>>>,
 }
@@ -45,8 +48,8 @@ impl Project {
             Error::io(Kind::NotFound, "open the project at", absolute.display(), &e)
                 .hint("name its directory with --project DIR, or make one with `fthost init DIR`")
         })?;
-        let (scratch, appended, tidied, held) = Default::default();
-        Ok(Project { root: absolute, dir, scratch, appended, tidied, held })
+        let (scratch, appended, tidied, texts, held) = Default::default();
+        Ok(Project { root: absolute, dir, scratch, appended, tidied, texts, held })
     }
 
     /// The same, left as it is: what is written goes to another directory, and is read from there.
@@ -100,6 +103,22 @@ impl Project {
         let mut file = self.open_read(path)?;
         file.read_to_end(&mut bytes).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
         String::from_utf8(bytes).map_err(|e| not_utf8(path, e.utf8_error().valid_up_to()))
+    }
+
+    /// A text file that is read many times: from memory for as long as the file stays what it is.
+    pub fn known_text(&self, path: &str) -> Result<Arc<str>> {
+        if let Some(text) = self.texts.get(path) {
+            return Ok(text);
+        }
+        let (_, real) = self.locate(path)?;
+        let place = self.root.join(&real);
+        let stamp = known::stamp(&place);
+        let text: Arc<str> = self.read_text(path)?.into();
+        // What scripts may write is read anew.
+        if !real.starts_with("data") {
+            self.texts.keep(path, place, stamp, &text);
+        }
+        Ok(text)
     }
 
     /// A file to stream from.

@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::Backend;
-use crate::base::{Error, Kind, Result, hash};
+use crate::base::escape::push_json;
+use crate::base::hash::canonical;
+use crate::base::{Error, Kind, Result};
 use crate::llm::purse::Charge;
-use crate::llm::{Answered, Identity, Message, Outcome, Reply, Request, Usage};
+use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
 use crate::store::ledger::{
     Done, Ending, Entry, ItemKey, KeptReply, LOST, Ledger, OK, Past, Place, RequestHash, nobody_waits,
     write_now,
@@ -222,30 +224,25 @@ pub fn request_hash(backend: &Backend, identity: &Identity, request: &Request) -
 
 fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request: &Request) -> RequestHash {
     let Request { messages, system, params, schema } = request;
-    let params = json!(params);
-    let digest = hash::of_json(&(
-        backend,
-        identity,
-        messages.iter().map(Said::from).collect::<Vec<_>>(),
-        system,
-        hash::sorted(&params),
-        hash::sorted(extra_body),
-        schema.as_ref().map(|schema| hash::sorted(schema.value())),
-    ));
-    std::array::from_fn(|place| digest[place])
-}
-
-/// A message with its keys in order.
-#[derive(Serialize)]
-struct Said<'a> {
-    content: &'a str,
-    role: &'a str,
-}
-
-impl<'a> From<&'a Message> for Said<'a> {
-    fn from(message: &'a Message) -> Said<'a> {
-        Said { content: &message.content, role: &message.role }
+    let mut text = Vec::with_capacity(request.bytes() * 17 / 16 + messages.len() * 40 + 500);
+    text.extend_from_slice(format!("[{},{},[", json!(backend), canonical(&json!(identity))).as_bytes());
+    for (place, message) in messages.iter().enumerate() {
+        text.extend_from_slice(if place == 0 { b"{\"content\":" } else { b",{\"content\":" });
+        push_json(&mut text, &message.content);
+        text.extend_from_slice(b",\"role\":");
+        push_json(&mut text, &message.role);
+        text.push(b'}');
     }
+    text.extend_from_slice(b"],");
+    match system {
+        Some(system) => push_json(&mut text, system),
+        None => text.extend_from_slice(b"null"),
+    }
+    let schema = schema.as_ref().map_or("null".into(), |schema| canonical(schema.value()));
+    let rest = format!(",{},{},{schema}]", canonical(&json!(params)), canonical(extra_body));
+    text.extend_from_slice(rest.as_bytes());
+    let digest = Sha256::digest(&text);
+    std::array::from_fn(|place| digest[place])
 }
 
 /// A reply as the ledger keeps it.
@@ -306,8 +303,9 @@ fn to_reply(kept: KeptReply) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::Schema;
+    use crate::base::hash;
     use crate::llm::request::Params;
+    use crate::llm::{Message, Schema};
 
     /// What the ledgers that are there were made with.
     #[test]

@@ -1,9 +1,8 @@
 //! Requests as Gemini takes them, and its answers as it words them.
 
-use serde_json::json;
-
 use super::*;
 use crate::base::Kind;
+use crate::llm::Message;
 use crate::llm::wire::tests::{answer, setup, verdict};
 
 fn made(more: &str) -> Google {
