@@ -20,23 +20,24 @@ pub fn push_json(out: &mut Vec<u8>, text: &str) {
 
 /// Where the first byte stands that a JSON string cannot hold as it is.
 fn first_special(bytes: &[u8]) -> Option<usize> {
-    let is_special = |byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
-    let mut start = 0;
-    for chunk in bytes.as_chunks::<8>().0 {
-        if holds_special(u64::from_le_bytes(*chunk)) {
-            break;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (place, chunk) in chunks.iter().enumerate() {
+        let flags = specials(u64::from_le_bytes(*chunk));
+        if flags != 0 {
+            return Some(place * 8 + flags.trailing_zeros() as usize / 8);
         }
-        start += 8;
     }
-    bytes[start..].iter().position(is_special).map(|place| start + place)
+    let start = chunks.len() * 8;
+    rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')).map(|place| start + place)
 }
 
-/// Whether one of eight bytes is special (the classic test for a zero byte, and for a smaller one: Bit Twiddling
-/// Hacks, S. E. Anderson).
-fn holds_special(word: u64) -> bool {
+/// Flags special bytes of eight by their highest bit (the classic tests for a zero byte, and for one below a bound:
+/// Bit Twiddling Hacks, S. E. Anderson). What stands above a flagged byte may be flagged by mistake; the lowest flag
+/// is right.
+fn specials(word: u64) -> u64 {
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    control | zero(word ^ ONES * u64::from(b'"')) | zero(word ^ ONES * u64::from(b'\\')) != 0
+    control | zero(word ^ ONES * u64::from(b'"')) | zero(word ^ ONES * u64::from(b'\\'))
 }
 
 fn push_escaped(out: &mut Vec<u8>, byte: u8) {

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// A file that was changed this short before it was read may change again without a new stamp: clocks of file
-/// systems are coarse.
-const SETTLED: Duration = Duration::from_secs(2);
+/// A file that was changed this short before it was read may change again without a new stamp: what kernels count
+/// time in is at most 10 ms ...
+const TICKS: Duration = Duration::from_millis(100);
+
+/// ... and some file systems know only seconds, or two of them.
+const SECONDS: Duration = Duration::from_secs(4);
 
 /// What changes with a file: device, inode, size, and the times of the last change of content and of the inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,9 +52,12 @@ impl KnownTexts {
 
 impl Stamp {
     fn has_settled(&self) -> bool {
-        let changed = u64::try_from(self.0[3].max(self.0[5])).unwrap_or(0);
+        let [.., written, written_ns, changed, changed_ns] = self.0;
+        let coarse = written_ns == 0 && changed_ns == 0;
+        let at = |seconds: i64, ns: i64| Duration::new(seconds.unsigned_abs(), ns.unsigned_abs() as u32);
+        let last = at(written, written_ns).max(at(changed, changed_ns));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        now > Duration::from_secs(changed) + SETTLED
+        now > last + if coarse { SECONDS } else { TICKS }
     }
 }
 
