@@ -1,0 +1,87 @@
+//! The pattern of `o200k_base` and `o200k_harmony`:
+//!
+//! ```text
+//! [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//! |[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//! |\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//! ```
+
+use super::{Pattern, Text, Window};
+use crate::pipeline::tokens::classes::{self, LETTER, LINE, LOWER, NUMBER, UPPER};
+
+/// The pattern.
+pub struct O200k;
+
+impl Pattern for O200k {
+    #[inline(always)]
+    fn end(text: Text, at: usize, window: Window) -> usize {
+        plain_word(window).map_or_else(|| any(text, at), |length| at + length)
+    }
+}
+
+/// The length of a word where it, and what ends it, is ASCII and stands in the window; one that may have a contraction is left
+/// to [`any`]. In ASCII a word is capitals, then small letters.
+#[inline(always)]
+fn plain_word(window: Window) -> Option<usize> {
+    let first = window.byte(0);
+    let class = classes::of_ascii(first);
+    if first >= 128 || class & (LINE | NUMBER) != 0 {
+        return None;
+    }
+    let start = usize::from(class & LETTER == 0);
+    let (letters, upper) = (window.letters(), window.upper());
+    let capitals = upper.run(start);
+    if capitals >= Window::SIZE {
+        return None;
+    }
+    let end = letters.without(upper).run(capitals);
+    let ends = end > start && end < Window::SIZE && window.byte(end) < 128 && window.byte(end) != b'\'';
+    ends.then_some(end)
+}
+
+/// The end of the piece at `at`: the alternatives in their order.
+fn any(text: Text, at: usize) -> usize {
+    let Some((class, next)) = text.class(at) else { return at };
+    if class & NUMBER != 0 {
+        return text.numbers(next);
+    }
+    if let Some(end) = word(text, at, class, next) {
+        return text.contraction(end).unwrap_or(end);
+    }
+    match text.symbols(at) {
+        Some(end) => text.run_of_bytes(end, b"\r\n/"),
+        None => blank(text, at),
+    }
+}
+
+/// The first two alternatives, without their contraction. Marks and letters without case (`both`) may stand in either class, so
+/// what a backtracking matcher finds is this: the first class takes all it can. If the second one finds nothing behind that, it is
+/// given back as much as it needs: down to the last `both`, which ends the word. If there is none, the first alternative can
+/// only match a mark that was taken for the character before the word; failing that, the second alternative takes it all.
+fn word(text: Text, at: usize, class: u8, next: usize) -> Option<usize> {
+    let start = if class & (LETTER | LINE) == 0 { next } else { at };
+    let (mut end, mut last_both) = (start, None);
+    while let Some((class, next)) = text.class(end)
+        && class & (UPPER | LOWER) != 0
+    {
+        if class & UPPER == 0 {
+            return Some(text.run(next, LOWER));
+        }
+        end = next;
+        if class & LOWER != 0 {
+            last_both = Some(end);
+        }
+    }
+    let mark = (class & UPPER != 0 && class & LETTER == 0).then_some(next);
+    last_both.or(mark).or((end > start).then_some(end))
+}
+
+/// `\s*[\r\n]+|\s+(?!\S)|\s+`
+fn blank(text: Text, at: usize) -> usize {
+    let blank = text.blank(at);
+    match blank.to_line() {
+        Some(line) => line,
+        None if blank.end == text.bytes().len() => blank.end,
+        None => blank.before_word(),
+    }
+}
