@@ -92,6 +92,7 @@ pub fn write_object<'a>(
 }
 
 /// Appends a string. One that is borrowed stood in a JSON text without an escape, and needs none.
+#[allow(clippy::ptr_arg)] // whether it is borrowed is what matters
 pub fn write_text(text: &Cow<str>, out: &mut Vec<u8>) {
     match text {
         Cow::Borrowed(text) => {
@@ -199,7 +200,18 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_as_ever() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-        for text in ["", "{", "{\"a\":1,}", "[1 2]", "\"\u{1}\"", "1e999", "{} {}", "nul", "\"\\ud800\"", deep.as_str()] {
+        for text in [
+            "",
+            "{",
+            "{\"a\":1,}",
+            "[1 2]",
+            "\"\u{1}\"",
+            "1e999",
+            "{} {}",
+            "nul",
+            "\"\\ud800\"",
+            deep.as_str(),
+        ] {
             let [ours, theirs] = [
                 Json::parse(text).map(Json::into_value).map_err(|e| e.to_string()),
                 serde_json::from_str(text).map_err(|e| e.to_string()),
