@@ -78,7 +78,7 @@ mod functions {
     /// transcript after another, by `write_training_data` on all cores. Memory does not grow with their number.
     ///
     /// `transcripts` is what `passing` or `read_transcripts` gives, or an array of ids, records and transcripts.
-    /// Options as of `slice_transcript`.
+    /// Options as of `slice_transcript`: `max_tokens`, `encoding`, `min_context`, `min_gap`, `max_gap`, `over_budget`.
     ///
     /// A transcript that was judged (one from `passing`, or a record's) must still have the content that was judged:
     /// otherwise it is left out, with a warning.
