@@ -96,7 +96,11 @@ mod functions {
     /// `records` and `counts` by their names, as in a map.
     #[rhai_fn(index_get, return_raw, pure)]
     pub fn by_name(passing: &mut PassingValue, name: &str) -> ScriptResult<Dynamic> {
-        Ok(passing.map()?.remove(name).unwrap_or_default())
+        Ok(match name {
+            "records" => passing.records()?.into(),
+            "counts" => passing.counts().into(),
+            _ => Dynamic::UNIT,
+        })
     }
 
     #[rhai_fn(name = "to_string", return_raw, pure)]

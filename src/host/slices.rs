@@ -75,7 +75,7 @@ mod functions {
     }
 
     /// The training examples of many transcripts, in the order of their ids, made when they are needed: by `for` one
-    /// transcript after another, by `write_training_data` on all cores. Memory does not grow with their number.
+    /// transcript after another, by `write_training_data` on all cores. Only those of a few transcripts are in memory.
     ///
     /// `transcripts` is what `passing` or `read_transcripts` gives, or an array of ids, records and transcripts.
     /// Options as of `slice_transcript`: `max_tokens`, `encoding`, `min_context`, `min_gap`, `max_gap`, `over_budget`.

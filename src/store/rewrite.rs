@@ -3,7 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+
+use rustix::fs::{Advice, fadvise};
 
 use super::Project;
 use super::atomic::{Aside, disk_error};
@@ -11,6 +14,9 @@ use crate::base::{Error, Kind, Result};
 
 /// How much is read and written at once.
 const BLOCK: usize = 1 << 18;
+
+/// After how much the disk is told to begin: or it would do nothing until the end, and then all at once.
+const FLUSHED: u64 = 32 << 20;
 
 /// A file in the making; dropped before [`put`](Rewrite::put), it leaves nothing.
 pub struct Rewrite<'p> {
@@ -23,7 +29,28 @@ pub struct Rewrite<'p> {
     /// For comparing.
     block: Vec<u8>,
     /// What is written aside, once something differs.
-    new: Option<(Aside<'p>, BufWriter<File>)>,
+    new: Option<New<'p>>,
+}
+
+struct New<'p> {
+    aside: Aside<'p>,
+    file: BufWriter<File>,
+    /// How much was written, and how much of that the disk was told of.
+    length: u64,
+    told: u64,
+}
+
+impl New<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.length += bytes.len() as u64;
+        if self.length - self.told >= FLUSHED {
+            // Begins to write, and does not wait. Best effort: the flush at the end counts.
+            let _ = fadvise(&self.aside.file, self.told, NonZeroU64::new(FLUSHED), Advice::DontNeed);
+            self.told += FLUSHED;
+        }
+        Ok(())
+    }
 }
 
 impl<'p> Rewrite<'p> {
@@ -43,8 +70,7 @@ impl<'p> Rewrite<'p> {
             return Ok(());
         }
         let real = self.real.clone();
-        let written = self.begin()?.write_all(bytes);
-        written.map_err(|e| disk_error("write", &real, &e))
+        self.begin()?.write(bytes).map_err(|e| disk_error("write", &real, &e))
     }
 
     /// Whether the old file goes on with these bytes; it is read past them then.
@@ -61,7 +87,7 @@ impl<'p> Rewrite<'p> {
     }
 
     /// The file aside, begun with what was the same.
-    fn begin(&mut self) -> Result<&mut BufWriter<File>> {
+    fn begin(&mut self) -> Result<&mut New<'p>> {
         if self.new.is_none() {
             self.project.make_room(&self.real)?;
             let failed = |e: io::Error| disk_error("write", &self.real, &e);
@@ -72,10 +98,10 @@ impl<'p> Rewrite<'p> {
                 io::copy(&mut old.take(self.same), &mut file).map_err(failed)?;
             }
             self.old = None;
-            self.new = Some((aside, file));
+            self.new = Some(New { aside, file, length: self.same, told: 0 });
         }
         let missing = || Error::new(Kind::Internal, format!("{} was not begun", self.path));
-        self.new.as_mut().map(|(_, file)| file).ok_or_else(missing)
+        self.new.as_mut().ok_or_else(missing)
     }
 
     /// Ends the file and brings it to the disk, so that only its name is missing.
@@ -84,8 +110,9 @@ impl<'p> Rewrite<'p> {
             return Ok(());
         }
         let real = self.real.clone();
-        self.begin()?.flush().map_err(|e| disk_error("write", &real, &e))?;
-        self.new.as_ref().map_or(Ok(()), |(aside, _)| aside.flush())
+        let new = self.begin()?;
+        new.file.flush().map_err(|e| disk_error("write", &real, &e))?;
+        new.aside.flush()
     }
 
     /// Whether the old file ends here.
@@ -103,7 +130,7 @@ impl<'p> Rewrite<'p> {
 
     /// Puts the finished file in its place, if it differs.
     pub fn put(self) -> Result<()> {
-        self.new.map_or(Ok(()), |(aside, _)| aside.put())
+        self.new.map_or(Ok(()), |new| new.aside.put())
     }
 }
 
