@@ -6,6 +6,7 @@ pub mod error;
 pub mod escape;
 pub mod events;
 pub mod hash;
+pub mod json;
 pub mod numbers;
 pub mod panic;
 pub mod report;

@@ -135,7 +135,8 @@ fn entry_at(entries: &Array, position: f64) -> Result<Dynamic> {
             return Ok(entry.clone());
         }
     }
-    let nothing = || Error::new(Kind::Argument, "cannot choose from an empty array").hint("check its length first");
+    let nothing =
+        || Error::new(Kind::Argument, "cannot choose from an empty array").hint("check its length first");
     entries.last().cloned().ok_or_else(nothing)
 }
 

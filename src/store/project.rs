@@ -11,6 +11,7 @@ use cap_std::fs::{Dir, File, OpenOptions};
 use globset::GlobBuilder;
 
 use super::known::{self, KnownTexts};
+use super::rewrite::Rewrite;
 use super::scratch::Scratch;
 use super::{Checkpoint, atomic, paths};
 use crate::base::{Error, Kind, Result};
@@ -211,20 +212,37 @@ impl Project {
 
     /// Replaces the file at `path`, wholly or not at all. Refuses a checkpoint.
     pub fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let real = self.place_to_overwrite(path)?;
+        self.replace(&real, bytes)
+    }
+
+    /// The same bit by bit.
+    pub fn rewrite(&self, path: &str) -> Result<Rewrite<'_>> {
+        Rewrite::open(self, path)
+    }
+
+    /// Where a file stands that may be replaced wholly.
+    pub(super) fn place_to_overwrite(&self, path: &str) -> Result<PathBuf> {
         let real = self.place_to_write(path)?;
         self.refuse_checkpoint(path, &real)?;
-        self.replace(&real, bytes)
+        Ok(real)
     }
 
     /// The same for a file of this layer's own, by where it really stands.
     pub(super) fn replace(&self, real: &Path, bytes: &[u8]) -> Result<()> {
+        self.make_room(real)?;
+        atomic::replace(self.target(), real, bytes)
+    }
+
+    /// Makes the directories above a file, rid of what crashes left there.
+    pub(super) fn make_room(&self, real: &Path) -> Result<()> {
         let parent = real.parent().unwrap_or(Path::new("."));
         atomic::make_parents(self.target(), real)?;
         // Once a run: a directory may be large.
         if self.tidied.lock().unwrap_or_else(PoisonError::into_inner).insert(parent.into()) {
             atomic::tidy(self.target(), parent);
         }
-        atomic::replace(self.target(), real, bytes)
+        Ok(())
     }
 
     /// Removes a file of this layer's own below `data/`, if there is one.

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod call;
 pub mod doctor;
 pub mod dry;
+pub mod in_order;
 pub mod plan;
 pub mod pool;
 pub mod process;

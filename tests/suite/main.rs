@@ -39,6 +39,7 @@ mod reference;
 mod replay;
 mod retry;
 mod sizes;
+mod slices;
 mod status;
 mod stops;
 mod store;
