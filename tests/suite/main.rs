@@ -45,5 +45,6 @@ mod stops;
 mod store;
 mod strace;
 mod support;
+mod tokens;
 mod torn_tails;
 mod wires;

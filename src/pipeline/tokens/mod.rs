@@ -43,8 +43,10 @@ impl Message {
     }
 }
 
-static CL100K: LazyLock<Ranks> = LazyLock::new(|| Ranks::read(include_bytes!("vocabulary/cl100k_base.bin")));
-static O200K: LazyLock<Ranks> = LazyLock::new(|| Ranks::read(include_bytes!("vocabulary/o200k_base.bin")));
+static CL100K: LazyLock<Ranks> =
+    LazyLock::new(|| Ranks::read(include_bytes!("../../../vocabulary/cl100k_base.bin")));
+static O200K: LazyLock<Ranks> =
+    LazyLock::new(|| Ranks::read(include_bytes!("../../../vocabulary/o200k_base.bin")));
 
 /// The tokens of a text.
 pub fn count(text: &str, encoding: Encoding) -> usize {

@@ -1,6 +1,6 @@
 //! An encoding's vocabulary as a table from bytes to rank. (A token's rank is its number: the lower, the earlier it is merged.)
 //!
-//! The files in `vocabulary/` hold the tokens in the order of their ranks, each as its length in one byte and its bytes. They
+//! The files in the folder `vocabulary` hold the tokens in the order of their ranks, each as its length in one byte and its bytes. They
 //! are made of tiktoken-rs's vocabulary, see `tests/suite/tokens.rs`, and only read here: tiktoken-rs itself takes thirty times
 //! as long to load them.
 

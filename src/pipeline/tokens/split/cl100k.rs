@@ -61,3 +61,67 @@ fn blank(text: Text, at: usize) -> usize {
         None => blank.before_word(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::pieces;
+    use super::Cl100k;
+
+    /// What is between the bars must come out as it stands there.
+    fn assert_pieces(all: &[&str]) {
+        for expected in all {
+            assert_eq!(pieces::<Cl100k>(&expected.replace('|', "")), *expected);
+        }
+    }
+
+    #[test]
+    fn contractions() {
+        assert_pieces(&[
+            "don|'t",
+            "I|'LL| be",
+            "we|'Ve",
+            "'s|elf",
+            "'ſ|elf",
+            "'lx",
+            "a|'re|d",
+            "''|s",
+            " '|s",
+        ]);
+    }
+
+    #[test]
+    fn words_take_the_character_before_them() {
+        assert_pieces(&[
+            "HTMLElement",
+            " word",
+            "\tword",
+            "$word",
+            "\u{301}word",
+            "\u{a0}word",
+            "\n|word",
+            "1|word",
+            "éÉ中",
+            " | word",
+            "word|\u{301}",
+        ]);
+    }
+
+    #[test]
+    fn symbols_take_the_line_breaks_behind_them() {
+        assert_pieces(&[" !?\r\n\n|a", "😀!\n|b", "/\n|/", "\u{301}\u{301}", "!\n| !", "!|  | ?"]);
+    }
+
+    #[test]
+    fn white_space() {
+        assert_pieces(&[
+            "a|  | b",
+            "a| \n|  | b",
+            "a| \n  ",
+            "  \n ",
+            "a|\t|1",
+            "a|  |\u{3000}|1",
+            "\n\n|\t|1",
+            "a| |1",
+        ]);
+    }
+}

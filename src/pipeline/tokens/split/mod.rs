@@ -162,3 +162,46 @@ impl Blank {
         if self.last > self.start { self.last } else { self.end }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pieces of a text, by a bar between them.
+    pub fn pieces<P: Pattern>(text: &str) -> String {
+        let (mut at, mut pieces) = (0, Vec::new());
+        while at < text.len() {
+            let end = P::end(Text::new(text), at, Window::at(text.as_bytes(), at));
+            pieces.push(&text[at..end]);
+            at = end;
+        }
+        pieces.join("|")
+    }
+
+    #[test]
+    fn numbers_go_by_three() {
+        for (text, expected) in
+            [("1234567", "123|456|7"), ("a12", "a|12"), ("٣٤٥٦", "٣٤٥|٦"), ("½Ⅷ𝟗1", "½Ⅷ𝟗|1")]
+        {
+            assert_eq!((pieces::<Cl100k>(text), pieces::<O200k>(text)), (expected.into(), expected.into()));
+        }
+    }
+
+    #[test]
+    fn words_of_every_length() {
+        for letters in 1..40 {
+            for end in ["", " ", ".", "é", "\u{301}", "中", "B"] {
+                let word = format!(" {}", "a".repeat(letters));
+                let (old, new) = match end {
+                    "é" | "中" => (format!("{word}{end}"), format!("{word}{end}")),
+                    "B" => (format!("{word}B"), format!("{word}|B")),
+                    "\u{301}" => (format!("{word}|{end}"), format!("{word}{end}")),
+                    "" => (word.clone(), word.clone()),
+                    _ => (format!("{word}|{end}"), format!("{word}|{end}")),
+                };
+                let text = format!("{word}{end}");
+                assert_eq!((pieces::<Cl100k>(&text), pieces::<O200k>(&text)), (old, new));
+            }
+        }
+    }
+}

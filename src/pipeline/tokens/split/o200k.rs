@@ -85,3 +85,89 @@ fn blank(text: Text, at: usize) -> usize {
         None => blank.before_word(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::pieces;
+    use super::O200k;
+
+    /// What is between the bars must come out as it stands there.
+    fn assert_pieces(all: &[&str]) {
+        for expected in all {
+            assert_eq!(pieces::<O200k>(&expected.replace('|', "")), *expected);
+        }
+    }
+
+    #[test]
+    fn contractions() {
+        assert_pieces(&[
+            "don't| x",
+            "I'LL| be",
+            "we'Ve",
+            "a'ſ|elf",
+            "'self",
+            "A'd|A'd",
+            "don't|'ve",
+            "12|'s",
+            "X|'l",
+            "''|s",
+            "!\u{301}'s",
+        ]);
+    }
+
+    #[test]
+    fn a_word_is_capitals_then_small_letters() {
+        assert_pieces(&[
+            "hello|World",
+            "HTMLElement",
+            "ABC",
+            "ABCd",
+            "ab|C",
+            "camel|Case|ABC",
+            " Word",
+            "$word",
+            "\n|word",
+            "ǅa",
+            "a|ǅ",
+        ]);
+    }
+
+    #[test]
+    fn letters_without_case_are_both() {
+        assert_pieces(&["Aʰ|B", "AʰBc", "中|A", "中a", "中Aa", "a中|B", "!中|A", "Aʰʰ|BC|1"]);
+    }
+
+    #[test]
+    fn marks_are_both_and_may_stand_before_a_word() {
+        assert_pieces(&[
+            "\u{301}|ABC",
+            "!\u{301}|ABC",
+            "\u{301}ABCd",
+            "\u{301}'s",
+            "\u{301}'s|A",
+            "\u{301}\u{301}",
+            "\u{301}\u{301}|A",
+            "e\u{301}|A",
+            "\u{301}|1",
+        ]);
+    }
+
+    #[test]
+    fn symbols_take_the_line_breaks_and_slashes_behind_them() {
+        assert_pieces(&[" !?\r\n/\n|a", "/\n/", "!\n| !", "!|  | ?"]);
+    }
+
+    #[test]
+    fn white_space() {
+        assert_pieces(&[
+            "a|  | b",
+            "a| \n|  | b",
+            "a| \n|  ",
+            "  \n| ",
+            "a|\t|1",
+            "a|  |\u{3000}|1",
+            "\n\n|\t|1",
+            "a|  ",
+        ]);
+    }
+}
