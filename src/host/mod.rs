@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod files;
 pub mod lengths;
 pub mod local;
+mod items;
 pub mod options;
 pub mod processing;
 pub mod random;
