@@ -97,7 +97,9 @@ impl Items<Payload> for Given {
                     Ok(item(place, values::normal(json)?, Payload::Plain)?)
                 }) as Unread<_>
             })),
-            Given::Range(numbers) => Box::new(numbers.iter().map(|n| Box::new(move || Ok(numbered(n))) as Unread<_>)),
+            Given::Range(numbers) => {
+                Box::new(numbers.iter().map(|n| Box::new(move || Ok(numbered(n))) as Unread<_>))
+            }
         }
     }
 }
@@ -151,7 +153,8 @@ impl Numbers {
         });
         scope.push_dynamic("range", range.clone());
         engine.run_with_scope(&mut scope, "for n in range { see(n) }").map_err(|_| {
-            Error::new(Kind::Argument, "this range is not one of whole numbers").hint("its numbers are the ids: range(0, 100, 5)")
+            Error::new(Kind::Argument, "this range is not one of whole numbers")
+                .hint("its numbers are the ids: range(0, 100, 5)")
         })?;
         let (first, second) = (seen.1.load(Ordering::Relaxed), seen.2.load(Ordering::Relaxed));
         let count = u32::try_from(seen.0.load(Ordering::Relaxed)).map_err(|_| too_many())?;
