@@ -5,6 +5,7 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod hash;
+pub mod latency;
 pub mod numbers;
 pub mod panic;
 pub mod report;

@@ -45,4 +45,5 @@ mod store;
 mod strace;
 mod support;
 mod torn_tails;
+mod wide;
 mod wires;
