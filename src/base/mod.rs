@@ -7,6 +7,7 @@ pub mod escape;
 pub mod events;
 pub mod hash;
 pub mod json;
+pub mod latency;
 pub mod numbers;
 pub mod panic;
 pub mod report;

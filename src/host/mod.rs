@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod embedded;
 pub mod examples;
 pub mod files;
+mod items;
 pub mod lengths;
 pub mod local;
 pub mod options;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::pool::{self, Threads};
+use super::pool;
+use super::threads::Threads;
 use crate::base::Result;
 use crate::base::panic::catch_panic;
 

@@ -12,10 +12,11 @@ use super::backends::{Local, OpenBackends};
 use super::budget::{Budget, Caps};
 use super::dry::DryRun;
 use super::plan::Redo;
-use super::pool::{STACK_BYTES, Threads};
+
 use super::replay::{self, Replay};
 use super::scope::Scope;
 use super::settings::Settings;
+use super::threads::{STACK_BYTES, Threads};
 use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
@@ -128,13 +129,13 @@ impl World {
         World {
             project,
             config,
+            threads: Threads::for_this_machine(events.clone()),
             events,
             stop,
             options: RunOptions::default(),
             settings: Settings::default(),
             clock: Box::new(|| jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
             secrets,
-            threads: Threads::for_this_machine(),
             backends: OpenBackends::default(),
             ledger,
             replayed: AtomicU64::new(0),

@@ -47,4 +47,5 @@ mod strace;
 mod support;
 mod tokens;
 mod torn_tails;
+mod wide;
 mod wires;
