@@ -8,6 +8,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::escape::push_json;
+
 /// A JSON value that borrows from its text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {
@@ -48,7 +50,7 @@ impl<'a> Json<'a> {
         match self {
             // A number can always be written to a vector.
             Json::Plain(value) => drop(serde_json::to_writer(out, value)),
-            Json::Text(text) => write_text(text, out),
+            Json::Text(text) => push_json(out, text),
             Json::List(items) => write_list(items, out, |item, out| item.write_canonical(out)),
             Json::Object(entries) => write_object(entries, out, |(_, value), out| value.write_canonical(out)),
         }
@@ -84,25 +86,11 @@ pub fn write_object<'a>(
         if out.len() > begin + 1 {
             out.push(b',');
         }
-        write_text(&entry.0, out);
+        push_json(out, &entry.0);
         out.push(b':');
         write(entry, out);
     }
     out.push(b'}');
-}
-
-/// Appends a string. One that is borrowed stood in a JSON text without an escape, and needs none.
-#[allow(clippy::ptr_arg)] // whether it is borrowed is what matters
-pub fn write_text(text: &Cow<str>, out: &mut Vec<u8>) {
-    match text {
-        Cow::Borrowed(text) => {
-            out.push(b'"');
-            out.extend_from_slice(text.as_bytes());
-            out.push(b'"');
-        }
-        // A string can always be written to a vector.
-        Cow::Owned(text) => drop(serde_json::to_writer(out, text)),
-    }
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {
