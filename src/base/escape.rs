@@ -37,7 +37,7 @@ fn first_special(bytes: &[u8]) -> Option<usize> {
 fn specials(word: u64) -> u64 {
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    control | zero(word ^ ONES * u64::from(b'"')) | zero(word ^ ONES * u64::from(b'\\'))
+    control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')))
 }
 
 fn push_escaped(out: &mut Vec<u8>, byte: u8) {
