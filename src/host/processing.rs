@@ -169,11 +169,9 @@ fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure:
     pool::run(&ctx.world.threads, width, given.elements().enumerate(), |(i, element)| {
         let ctx = ctx.with_scope(ctx.scope.branch(i));
         let call = || element().and_then(|element| closure.call(context, &ctx, element));
-        put(
-            &mut results.lock().unwrap_or_else(PoisonError::into_inner),
-            i,
-            catch_panic("parallel_map", call),
-        );
+        // Not under the lock: they work at the same time.
+        let result = catch_panic("parallel_map", call);
+        put(&mut results.lock().unwrap_or_else(PoisonError::into_inner), i, result);
     });
     let missing = || Err(Error::new(Kind::Internal, "an element was not worked on"));
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);

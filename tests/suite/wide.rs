@@ -4,10 +4,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use fault_server::ModelServer;
+use fault_server::{Answer, ModelServer};
 use serde_json::json;
 
-use crate::support::{Ran, Running, TestProject, figure, live_config, long};
+use crate::support::{Ran, Running, TestProject, figure, live_config, long, until};
 
 // Ranges
 
@@ -69,6 +69,18 @@ fn parallel_map_takes_ranges_and_readers() {
         print(parallel_map(stream_jsonl("data/x.jsonl"), |line| line.n + 1));
     "#;
     prints(script, "[2, 3]");
+}
+
+#[test]
+fn parallel_map_works_on_elements_at_the_same_time() {
+    let server = ModelServer::start();
+    server.set_rule(|_| Answer::Hang);
+    let script = r#"let model = get_backend("assistant"); parallel_map(0..5, |n| model.complete(`${n}`));"#;
+    let project = TestProject::live(&server, script);
+    let run = project.start("run scripts/main.rhai");
+    until("five calls at once", || server.requests().len() == 5);
+    run.signal("KILL");
+    run.wait();
 }
 
 #[test]
