@@ -74,16 +74,11 @@ impl Work {
     fn prepare(&self) -> Result<usize> {
         let project = self.project();
         timed(fthost().arg("init").arg(&project))?;
-        // The shipped script counts by the default encoding, and the shipped limits are for fewer transcripts.
+        // The shipped script counts by the default encoding.
         replace(
             &project.join("scripts/slice.rhai"),
             "#{max_tokens:",
             "#{encoding: setting(\"encoding\", \"cl100k_base\"), max_tokens:",
-        )?;
-        replace(
-            &project.join("config/fthost.yaml"),
-            "string_bytes: 16000000",
-            "string_bytes: 100000000000\n  array_size: 1000000000\n  map_size: 1000000000",
         )?;
         fs::create_dir_all(project.join("data/raw/transcripts"))?;
         fs::create_dir_all(project.join("data/assessments"))?;
