@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::lines::{Line, Rules, Sheet};
+use super::lines::{Line, Sheet};
+use super::rules::Rules;
 use super::slices::Example;
 use super::split::{Side, check_share};
 use crate::base::{Error, Kind, Result, hash};
@@ -241,7 +242,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::pipeline::lines::{GroupBy, Loss};
+    use crate::pipeline::rules::{GroupBy, Loss};
     use crate::pipeline::tokens::Message;
     use proptest::prelude::*;
 

@@ -3,100 +3,12 @@
 
 use std::collections::HashSet;
 
+use super::rules::{Loss, Rules};
 use super::slices::{Example, SliceOptions, cut};
 use super::split::{Side, side_of};
 use super::talk::Talk;
 use super::tokens::count_system;
 use crate::base::{Error, Kind, Result};
-
-/// Which assistant messages are learned from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Loss {
-    /// `all`: every one, in every example.
-    #[default]
-    All,
-    /// `new`: only those that no earlier slice of the same transcript carries; the others get
-    /// `"weight": 0`, so that early turns are not learned many times over.
-    New,
-}
-
-impl Loss {
-    /// By its name, `all` or `new`.
-    pub fn named(name: &str) -> Result<Loss> {
-        match name {
-            "all" => Ok(Loss::All),
-            "new" => Ok(Loss::New),
-            _ => {
-                Err(Error::new(Kind::Argument, format!("`loss` is `{name}`"))
-                    .hint("it is \"all\" or \"new\""))
-            }
-        }
-    }
-}
-
-/// What must not be on both sides of the split, by the key of an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GroupBy {
-    /// `group`: the persona's id, else the transcript's.
-    #[default]
-    Group,
-    /// `transcript`.
-    Transcript,
-    /// `first`.
-    First,
-    /// `last`.
-    Last,
-    /// `tokens`.
-    Tokens,
-    /// `truncated`.
-    Truncated,
-    /// `offline`.
-    Offline,
-}
-
-impl GroupBy {
-    /// By the name of the key.
-    pub fn named(name: &str) -> Result<GroupBy> {
-        Ok(match name {
-            "group" => GroupBy::Group,
-            "transcript" => GroupBy::Transcript,
-            "first" => GroupBy::First,
-            "last" => GroupBy::Last,
-            "tokens" => GroupBy::Tokens,
-            "truncated" => GroupBy::Truncated,
-            "offline" => GroupBy::Offline,
-            _ => {
-                return Err(Error::new(Kind::Argument, format!("an example has no `{name}` to group by"))
-                    .hint("`group` names a key of the examples, such as \"transcript\""));
-            }
-        })
-    }
-
-    fn of(self, draft: &Draft) -> String {
-        match self {
-            GroupBy::Group => draft.group.to_string(),
-            GroupBy::Transcript => draft.transcript.to_string(),
-            GroupBy::First => draft.first.to_string(),
-            GroupBy::Last => draft.last.to_string(),
-            GroupBy::Tokens => draft.tokens.to_string(),
-            GroupBy::Truncated => draft.truncated.to_string(),
-            GroupBy::Offline => draft.offline.to_string(),
-        }
-    }
-}
-
-/// How examples become training files.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rules {
-    /// The share of groups to hold out (0 <= share < 1; 0 holds out nothing): see [`side_of`].
-    pub validation: f64,
-    /// What is learned from.
-    pub loss: Loss,
-    /// What a group is.
-    pub group: GroupBy,
-    /// Whether text made offline may stand beside a real model's.
-    pub mix_offline: bool,
-}
 
 /// The lines of one transcript, in the order of last exchange, then first.
 #[derive(Debug, Default, PartialEq)]
@@ -247,14 +159,14 @@ impl Messages {
 }
 
 /// An example whose messages are those before the first exchange, and those from one place to another.
-struct Draft<'a> {
-    transcript: &'a str,
-    group: &'a str,
-    first: usize,
-    last: usize,
-    tokens: usize,
-    truncated: bool,
-    offline: bool,
+pub(super) struct Draft<'a> {
+    pub transcript: &'a str,
+    pub group: &'a str,
+    pub first: usize,
+    pub last: usize,
+    pub tokens: usize,
+    pub truncated: bool,
+    pub offline: bool,
     messages: &'a Messages,
     from: usize,
     to: usize,
@@ -315,6 +227,7 @@ impl<'a> Draft<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::rules::GroupBy;
     use crate::pipeline::slices::{OverBudget, slice_transcript};
     use crate::pipeline::transcript::Transcript;
     use proptest::prelude::*;

@@ -10,6 +10,7 @@ pub mod lines;
 pub mod passing;
 pub mod rng;
 pub mod rubric;
+pub mod rules;
 pub mod score;
 pub mod slices;
 pub mod split;
