@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn long_blanks_are_counted() {
         let tables = tiktoken_rs::r50k_base_singleton();
-        assert!(count(&" ".repeat(1_500_000), tables) > 0);
+        assert!(count(&format!("{}x", " ".repeat(1_500_000)), tables) > 0);
         assert_eq!(count("hello world", tables), 2);
     }
 }
