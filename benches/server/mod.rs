@@ -1,81 +1,119 @@
-//! A Chat Completions server that costs little: it answers every request alike, after a while.
+//! A Chat Completions server that costs little: it answers every request alike, after a while. Connections are
+//! tasks, so that ten thousand of them cost no more than what they carry.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const ANSWER: &str = r#"{"id": "x", "object": "chat.completion", "model": "stand-in",
   "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content":
   "Turn the dial two steps finer, keep 18 g in the basket, and time the next shot: it should take 25 to 30 seconds. If it still runs through faster than that, tell me how old the beans are, and I will look at the dose with you."}}],
   "usage": {"prompt_tokens": 900, "completion_tokens": 60, "total_tokens": 960}}"#;
 
-/// The server; it listens until the process ends.
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 16_384;
+
+/// The server; it listens as long as this lives.
 pub struct Server {
     pub port: u16,
-    served: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
+    _runtime: tokio::runtime::Runtime,
 }
 
+/// What has come in.
+#[derive(Default)]
+struct Seen {
+    requests: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+#[allow(dead_code)] // each benchmark looks at what it needs
 impl Server {
     /// Listens on a free local port, and answers after this time.
     pub fn start(latency: Duration) -> std::io::Result<Server> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let guard = runtime.enter();
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(([127, 0, 0, 1], 0).into())?;
+        let listener = socket.listen(BACKLOG)?;
+        drop(guard);
         let port = listener.local_addr()?.port();
-        let served = Arc::new(AtomicUsize::new(0));
-        let count = served.clone();
-        std::thread::spawn(move || serve(&listener, latency, &count));
-        Ok(Server { port, served })
+        let seen = Arc::new(Seen::default());
+        runtime.spawn(serve(listener, latency, seen.clone()));
+        Ok(Server { port, seen, _runtime: runtime })
     }
 
     /// How many requests it has answered.
     pub fn served(&self) -> usize {
-        self.served.load(Ordering::SeqCst)
+        self.seen.requests.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes their bodies had.
+    pub fn bytes(&self) -> usize {
+        self.seen.bytes.load(Ordering::SeqCst)
     }
 }
 
-/// One thread a connection: they only wait.
-fn serve(listener: &TcpListener, latency: Duration, served: &Arc<AtomicUsize>) {
-    for stream in listener.incoming().flatten() {
-        let served = served.clone();
-        std::thread::spawn(move || answer_all(stream, latency, &served));
+async fn serve(listener: TcpListener, latency: Duration, seen: Arc<Seen>) {
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
+        ANSWER.len()
+    );
+    let answer: Arc<str> = answer.into();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        tokio::spawn(answer_all(stream, latency, answer.clone(), seen.clone()));
     }
 }
 
 /// Answers the requests of one connection until its client hangs up.
-fn answer_all(stream: TcpStream, latency: Duration, served: &AtomicUsize) -> std::io::Result<()> {
+async fn answer_all(
+    mut stream: TcpStream,
+    latency: Duration,
+    answer: Arc<str>,
+    seen: Arc<Seen>,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut writer = stream.try_clone()?;
-    let mut reader = BufReader::new(stream);
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        ANSWER.len()
-    );
-    while let Some(length) = body_length(&mut reader)? {
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
+    let mut buffer = Vec::with_capacity(16_384);
+    while let Some(body) = read_request(&mut stream, &mut buffer).await? {
         if !latency.is_zero() {
-            std::thread::sleep(latency);
+            tokio::time::sleep(latency).await;
         }
-        served.fetch_add(1, Ordering::SeqCst);
-        writer.write_all(format!("{head}{ANSWER}").as_bytes())?;
+        seen.requests.fetch_add(1, Ordering::SeqCst);
+        seen.bytes.fetch_add(body, Ordering::SeqCst);
+        stream.write_all(answer.as_bytes()).await?;
     }
     Ok(())
 }
 
-/// Reads a request's head; none when the connection has ended.
-fn body_length(reader: &mut impl BufRead) -> std::io::Result<Option<usize>> {
-    let (mut line, mut length) = (String::new(), 0);
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
+/// Reads a request to its end, and says how long its body was; none when the connection has ended.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<usize>> {
+    buffer.clear();
+    let head = loop {
+        if stream.read_buf(buffer).await? == 0 {
             return Ok(None);
         }
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        } else if line.is_empty() {
-            return Ok(Some(length));
+        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let length = body_length(&buffer[..head]);
+    let mut read = buffer.len() - head;
+    while read < length {
+        buffer.clear();
+        match stream.read_buf(buffer).await? {
+            0 => return Ok(None),
+            more => read += more,
         }
     }
+    Ok(Some(length))
+}
+
+fn body_length(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let value = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }

@@ -15,7 +15,7 @@ use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::llm::{Request, Schema};
 use crate::work::backends::{self, Backend, Line, Spent};
-use crate::work::pool::STACK_BYTES;
+use crate::work::threads::STACK_BYTES;
 use crate::work::{Scope, World, call};
 
 /// Times that the server names are waited for so long, in seconds: it shows at once what is wrong, or not at all.

@@ -3,8 +3,11 @@
 pub mod cancel;
 pub mod config;
 pub mod error;
+pub mod escape;
 pub mod events;
 pub mod hash;
+pub mod json;
+pub mod latency;
 pub mod numbers;
 pub mod panic;
 pub mod report;

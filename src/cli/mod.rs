@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod project;
 mod retry;
+mod room;
 mod run;
 mod signals;
 mod status;

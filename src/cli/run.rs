@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::args::{Common, Run};
 use super::check::show_errors;
 use super::output::Output;
-use super::{dry, exit, project, signals, summary};
+use super::{dry, exit, project, room, signals, summary};
 use crate::author::check;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
@@ -24,6 +24,7 @@ use crate::work::world::RunOptions;
 pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let end = End { started: Instant::now(), output: output.clone() };
     output.set_verbose(common.verbose);
+    room::raise_file_limit();
     let Ready { session, units, _scratch } = match prepare(common, args, &end) {
         Ok(ready) => ready,
         Err(code) => {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
 
 use super::args::{Common, Status};
 use super::output::Output;
-use super::{exit, project};
+use super::{clock, exit, project};
 use crate::base::Result;
+use crate::base::latency::{Latency, shown};
 use crate::base::numbers::{count, thousands};
-use crate::store::ledger::Sums;
+use crate::store::ledger::{Begun, Sums};
 use crate::work::budget::{Cap, dollars};
 use crate::work::status::{self, Failures, InFlight, JobStatus, Resume};
 
@@ -21,9 +24,11 @@ pub fn run(common: &Common, _args: &Status, output: &Output) -> Result<u8> {
     let world = project::open(common, "status", output)?;
     let jobs = status::jobs(&world)?;
     let spent = world.ledger.spent_by_others(0)?.0;
+    let latencies = world.ledger.latencies()?;
     let caps = world.budget.caps()?;
-    output.machine(&event(&jobs, &spent, &caps));
+    output.machine(&event(&jobs, &spent, &latencies, &caps));
     show(&jobs, &spent, &caps, output);
+    show_latencies(&latencies, output);
     world.close();
     Ok(exit::DONE)
 }
@@ -47,6 +52,21 @@ fn show(jobs: &[JobStatus], spent: &BTreeMap<String, Sums>, caps: &[Cap], output
         output.result(&format!("  {:width$}  {}", "all", sums_text(&all)));
     }
     caps.iter().for_each(|cap| output.result(&format!("  {}", cap.line())));
+}
+
+/// The tail is what a night waits for.
+fn show_latencies(latencies: &BTreeMap<String, Latency>, output: &Output) {
+    if !latencies.is_empty() {
+        output.result("\nreplies of the last run took:");
+    }
+    let width = latencies.keys().map(String::len).max().unwrap_or(0);
+    for (name, latency) in latencies {
+        let [median, p95, p99] = [50, 95, 99].map(|percent| shown(latency.percentile_ms(percent)));
+        let (most, replies) = (shown(latency.max_ms()), count(latency.count() as usize, "reply"));
+        output.result(&format!(
+            "  {name:width$}  median {median}, 95 % within {p95}, 99 % within {p99}, the longest {most} ({replies})"
+        ));
+    }
 }
 
 /// `4 of 6 done, 1 incomplete, 1 failed (refusal 1)`
@@ -75,6 +95,7 @@ fn details(job: &JobStatus) -> Vec<String> {
     running
         .into_iter()
         .chain(in_flight(job))
+        .chain(job.oldest.as_ref().map(oldest))
         .chain(job.failed.iter().take(SHOWN).map(failure))
         .chain(more)
         .chain(resume.map(|resume| going_on(job, resume)))
@@ -96,6 +117,15 @@ fn in_flight(job: &JobStatus) -> Option<String> {
         }
     };
     (!items.is_empty()).then_some(text)
+}
+
+/// `the oldest in work: item_4, since 14:03:20`
+fn oldest(begun: &Begun) -> String {
+    let since = begun
+        .since
+        .parse()
+        .map(|since: Timestamp| clock::shown(&since.to_zoned(TimeZone::system()), &Zoned::now()));
+    format!("the oldest in work: {}, first reply at {}", begun.item, since.as_ref().unwrap_or(&begun.since))
 }
 
 /// `2 refusal at scripts/main.rhai:6:5: the reply of live refused to answer (item_3 ...)`
@@ -131,11 +161,17 @@ fn sums_text(sums: &Sums) -> String {
     format!("{calls}{unknown}, {input} tokens in, {output} out{}", usd(sums.usd))
 }
 
-fn event(jobs: &[JobStatus], spent: &BTreeMap<String, Sums>, caps: &[Cap]) -> Value {
+fn event(
+    jobs: &[JobStatus],
+    spent: &BTreeMap<String, Sums>,
+    latencies: &BTreeMap<String, Latency>,
+    caps: &[Cap],
+) -> Value {
     json!({
         "event": "status",
         "jobs": jobs.iter().map(job_json).collect::<Vec<_>>(),
         "spent": spent,
+        "latency": latencies.iter().map(|(name, took)| (name, took.json())).collect::<BTreeMap<_, _>>(),
         "caps": caps.iter().map(Cap::json).collect::<Vec<_>>(),
     })
 }
@@ -163,6 +199,7 @@ fn job_json(job: &JobStatus) -> Value {
         "failed_by_kind": job.failed_by_kind(),
         "failed": job.failed.iter().map(failure).collect::<Vec<_>>(),
         "in_flight": job.in_flight.iter().map(in_flight).collect::<Vec<_>>(),
+        "oldest_in_work": job.oldest.as_ref().map(|begun| json!({"id": begun.item, "since": begun.since})),
         "pending": job.pending,
         "resume": job.resume.as_ref().map(resume),
     })

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use crate::base::Error;
+use crate::base::latency::{Latency, shown};
 use crate::base::numbers::{count, thousands};
 use crate::work::World;
 use crate::work::backends::Spent;
@@ -79,7 +80,14 @@ fn backend_line(name: &str, width: usize, spent: &Spent) -> String {
         n => format!(", {} without a reply", count(n as usize, "request")),
     };
     let calls = thousands(spent.calls);
-    format!("{name:width$}  {calls} calls, {about}{input} tokens in, {output} out{usd}{unanswered}")
+    let took = took(&spent.latency).map(|took| format!("; {took}")).unwrap_or_default();
+    format!("{name:width$}  {calls} calls, {about}{input} tokens in, {output} out{usd}{unanswered}{took}")
+}
+
+/// `median 1.02 s, 99 % within 4.80 s`
+pub fn took(latency: &Latency) -> Option<String> {
+    let (median, most) = (shown(latency.percentile_ms(50)), shown(latency.percentile_ms(99)));
+    (latency.count() > 0).then(|| format!("median {median}, 99 % within {most}"))
 }
 
 /// The closing event for machines: what each backend did, how many kept replies were given again, and what is
@@ -102,6 +110,7 @@ fn backends_json(world: &World) -> Vec<Value> {
             "output_tokens": spent.output_tokens,
             "estimated": spent.estimated,
             "usd": spent.usd,
+            "latency": (spent.latency.count() > 0).then(|| spent.latency.json()),
         })
     };
     world.backends.spent().into_iter().map(one).collect()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Map, Module, NativeCallContext};
-use serde_json::Value;
 
 use super::options::{Options, OptionsOf};
 use crate::base::config::Params;
@@ -280,9 +279,20 @@ fn messages(prompt: Dynamic) -> Result<Vec<Message>> {
         return Err(wrong("the prompt is an empty array".into()));
     }
     let message = |(i, item): (usize, &Dynamic)| {
-        let text = |value: Value| serde_json::from_value::<Message>(value);
-        let json = values::to_json(item)?;
-        text(json).map_err(|_| wrong(format!("message number {} is not #{{role, content}}", i + 1)))
+        message(item).ok_or_else(|| wrong(format!("message number {} is not #{{role, content}}", i + 1)))
     };
     items.iter().enumerate().map(message).collect()
+}
+
+/// `#{role, content}`, and nothing else.
+fn message(item: &Dynamic) -> Option<Message> {
+    let map = item.as_map_ref().ok().filter(|map| map.len() == 2)?;
+    let role = map.get("role")?.as_immutable_string_ref().ok()?;
+    let role = match role.as_str() {
+        "user" => "user".into(),
+        "assistant" => "assistant".into(),
+        other => other.to_string().into(),
+    };
+    let content = map.get("content")?.as_immutable_string_ref().ok()?.to_string();
+    Some(Message { role, content })
 }

@@ -37,4 +37,22 @@ mod functions {
     pub fn length_stats(exchanges: Array) -> ScriptResult<Dynamic> {
         Ok(values::from_serialize(&length::length_stats(&to_exchanges(exchanges)?))?)
     }
+
+    /// The number of words in a text.
+    ///
+    /// ```rhai
+    /// words_in("no steam, sorry")   // -> 3
+    /// ```
+    pub fn words_in(text: &str) -> i64 {
+        length::words(text) as i64
+    }
+
+    /// The first `count` words of a text, a space between them.
+    ///
+    /// ```rhai
+    /// leading_words("the pump hums and stops", 2)   // -> "the pump"
+    /// ```
+    pub fn leading_words(text: &str, count: i64) -> String {
+        length::leading_words(text, usize::try_from(count).unwrap_or(0))
+    }
 }

@@ -6,14 +6,15 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext};
 use serde_json::Value;
 
+use super::items::{Given, Payload};
 use super::options::{Options, OptionsOf};
 use super::reader::LazyItems;
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
-use crate::script::closure::{Closure, unshare};
+use crate::script::closure::Closure;
 use crate::script::{Ctx, ScriptResult, values};
-use crate::work::process::{self, BadItem, Item, Items, Job, Unread};
-use crate::work::{Scope, plan, pool};
+use crate::work::process::{self, Item, Job};
+use crate::work::{Scope, pool};
 
 /// The functions that take options.
 pub const OPTIONS: &[OptionsOf] = &[
@@ -43,10 +44,12 @@ pub fn module() -> Module {
 mod functions {
     /// Works on items in parallel, keeps each record, and goes on where an earlier run stopped.
     ///
-    /// `items` is an array of maps with a unique string `id`, or what `read_transcripts` and
-    /// `stream_jsonl` give. The closure makes an item's record, a map; it is on disk, under the item's
-    /// id, before it counts. An item that fails goes to `<checkpoint>.failed.jsonl` and is tried again
-    /// next time; the others go on. A record with `complete: false` is kept, and tried again, too.
+    /// `items` is an array of maps with a unique string `id`, what `read_transcripts` and `stream_jsonl`
+    /// give, or a range: the items of `0..1000000`, `1..=n` or `range(0, 100, 5)` are `#{id: "0", n: 0}` and so
+    /// on, made when it is their turn, so that a million of them take no room. The closure makes an item's
+    /// record, a map; it is on disk, under the item's id, before it counts. An item that fails goes to
+    /// `<checkpoint>.failed.jsonl` and is tried again next time; the others go on. A record with
+    /// `complete: false` is kept, and tried again, too.
     ///
     /// Items whose record is there are skipped, unless something that it depends on has changed (the
     /// item, a backend got before, the code, `version`): then it is stale, counted as such, and redone by `--redo stale`.
@@ -77,11 +80,12 @@ mod functions {
 
     /// Calls a closure on all elements at the same time; gives the results in the order of the elements.
     ///
+    /// `items` is an array of anything, a range (of its numbers), or what `read_transcripts` and `stream_jsonl` give.
     /// All end, then the first error (by position) is thrown. Options: `concurrency` (default 64).
     /// Calls nest: inside an item of `process` they belong to the item.
     ///
     /// ```rhai
-    /// parallel_map([1, 2, 3], |n| n * n)   // -> [1, 4, 9]
+    /// parallel_map(1..=3, |n| n * n)   // -> [1, 4, 9]
     /// ```
     #[rhai_fn(return_raw)]
     pub fn parallel_map(context: NativeCallContext, items: Dynamic, closure: FnPtr) -> ScriptResult<Array> {
@@ -109,78 +113,10 @@ mod functions {
     }
 }
 
-/// A script's items, as often as they are asked for.
-enum Given {
-    Array(Vec<Dynamic>),
-    Lazy(LazyItems),
-}
-
-impl Given {
-    fn of(function: &str, items: &Dynamic) -> Result<Given> {
-        if let Some(lazy) = items.clone().try_cast::<LazyItems>() {
-            return Ok(Given::Lazy(lazy));
-        }
-        // A copy that shares nothing: the closure may hold the same array.
-        match unshare(items)?.into_array() {
-            Ok(array) => Ok(Given::Array(array)),
-            Err(found) => {
-                let found = values::friendly_type(found);
-                Err(Error::new(Kind::Argument, format!("`{function}` needs an array of items, not {found}")))
-            }
-        }
-    }
-
-    fn values(&self) -> Box<dyn Iterator<Item = Result<Dynamic>> + Send + '_> {
-        match self {
-            Given::Array(items) => Box::new(items.iter().cloned().map(Ok)),
-            Given::Lazy(lazy) => Box::new(lazy.iter().map(|item| Ok(values::from_json(&item.read()?)))),
-        }
-    }
-}
-
-/// What the closure gets for an item.
-enum Payload {
-    /// The script's own value.
-    Own(Dynamic),
-    /// What was read, which is all there is to it.
-    Plain,
-}
-
-impl Payload {
-    fn value(&self, plain: &Value) -> Dynamic {
-        match self {
-            Payload::Own(value) => value.clone(),
-            Payload::Plain => values::from_json(plain),
-        }
-    }
-}
-
-impl Items<Payload> for Given {
-    fn pass(&self) -> Box<dyn Iterator<Item = Unread<'_, Payload>> + Send + '_> {
-        match self {
-            Given::Array(items) => Box::new(items.iter().enumerate().map(|(place, value)| {
-                let read = move || Ok(item(place, values::to_json(value)?, Payload::Own(value.clone()))?);
-                Box::new(read) as Unread<_>
-            })),
-            Given::Lazy(lazy) => Box::new(lazy.iter().enumerate().map(|(place, unread)| {
-                Box::new(move || {
-                    let id = unread.id();
-                    let json = unread.read().map_err(|error| BadItem { id, error })?;
-                    Ok(item(place, values::normal(json)?, Payload::Plain)?)
-                }) as Unread<_>
-            })),
-        }
-    }
-}
-
-fn item(place: usize, plain: Value, payload: Payload) -> Result<Item<Payload>> {
-    Ok(Item { id: plan::item_id(&plain, place)?, plain, payload })
-}
-
 fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
     let ctx = Ctx::of(context)?;
     let options = Options::of("process", options)?;
-    let given = Given::of("process", items)?;
+    let given = Given::of("process", items, &ctx.world.stop)?;
     let closure = Closure::new(context, closure)?;
     let version = options.closure("version").map(|f| Closure::new(context, &f)).transpose()?;
     let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
@@ -227,16 +163,25 @@ fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure:
     let options = Options::of("parallel_map", options)?;
     let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);
     let closure = Closure::new(context, closure)?;
-    let elements = Given::of("parallel_map", items)?.values().collect::<Result<Vec<_>>>()?;
-    let results: Vec<Mutex<Option<Result<Dynamic>>>> = elements.iter().map(|_| Mutex::new(None)).collect();
-    pool::run(&ctx.world.threads, width, elements.into_iter().enumerate(), |(i, element)| {
+    let given = Given::of("parallel_map", items, &ctx.world.stop)?;
+    // It grows with the elements: how many there are, a file does not tell before it is read.
+    let results: Mutex<Vec<Option<Result<Dynamic>>>> = Mutex::default();
+    pool::run(&ctx.world.threads, width, given.elements().enumerate(), |(i, element)| {
         let ctx = ctx.with_scope(ctx.scope.branch(i));
-        let result = catch_panic("parallel_map", || closure.call(context, &ctx, element));
-        *results[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        let call = || element().and_then(|element| closure.call(context, &ctx, element));
+        // Not under the lock: they work at the same time.
+        let result = catch_panic("parallel_map", call);
+        put(&mut results.lock().unwrap_or_else(PoisonError::into_inner), i, result);
     });
     let missing = || Err(Error::new(Kind::Internal, "an element was not worked on"));
-    let result = |slot: Mutex<Option<Result<Dynamic>>>| {
-        slot.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(missing)
-    };
-    results.into_iter().map(result).collect()
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+}
+
+/// Puts a result in its place, whichever were there before.
+fn put(results: &mut Vec<Option<Result<Dynamic>>>, place: usize, result: Result<Dynamic>) {
+    if results.len() <= place {
+        results.resize_with(place + 1, || None);
+    }
+    results[place] = Some(result);
 }

@@ -7,7 +7,7 @@ use rhai::Dynamic;
 use serde_json::Value;
 
 use crate::base::{Error, Kind, Place, Result};
-use crate::pipeline::transcript::Transcript;
+use crate::pipeline::transcript;
 use crate::script::{ScriptResult, values};
 use crate::store::Project;
 
@@ -42,6 +42,14 @@ impl LazyItems {
     pub fn known_len(&self) -> Option<usize> {
         match &self.source {
             Source::Transcripts(paths) => Some(paths.len()),
+            Source::Lines(_) => None,
+        }
+    }
+
+    /// The files that hold one item each, if that is where they are.
+    pub fn paths(&self) -> Option<&[String]> {
+        match &self.source {
+            Source::Transcripts(paths) => Some(paths),
             Source::Lines(_) => None,
         }
     }
@@ -113,9 +121,7 @@ fn stem(path: &str) -> Option<String> {
 
 /// A transcript's file, checked for its shape.
 pub fn read_transcript(project: &Project, path: &str) -> Result<Value> {
-    let text = project.read_text(path)?;
-    Transcript::parse(path, &text)?;
-    serde_json::from_str(&text).map_err(|e| Error::new(Kind::Data, format!("{path}: {e}")))
+    Ok(transcript::read(path, &project.read_text(path)?)?.into_value())
 }
 
 fn lines(project: &Project, path: &Arc<str>) -> Result<impl Iterator<Item = Unread> + Send + use<>> {

@@ -1,27 +1,14 @@
-//! From verdicts to what may be trained on: scores, records, `strictest`, `passing`.
-
-use std::collections::HashSet;
+//! From answers to verdicts: scores, records, `strictest`.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, Map, Module};
 use serde_json::Value;
 
-use super::checkpoints::CheckpointValue;
-use super::reader::{parse_line, read_transcript};
 use super::rubrics::texts;
-use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::rubric::Rubric;
-use crate::pipeline::transcript::content_hash;
-use crate::pipeline::{jury, passing, score, verdict};
-use crate::script::{Ctx, ScriptResult, values};
-use crate::store::ids::transcript_path;
-
-/// Today's rubric.
-const RUBRIC: &str = "config/rubric.yaml";
-
-/// What humans said.
-const HUMAN: &str = "data/assessments/human.jsonl";
+use crate::pipeline::{jury, score};
+use crate::script::{ScriptResult, values};
 
 /// The namespace.
 pub fn module() -> Module {
@@ -96,31 +83,6 @@ mod functions {
         let records = records.iter().map(values::to_json).collect::<Result<Vec<_>>>()?;
         Ok(values::from_json(&jury::strictest(&records)?))
     }
-
-    /// What may be trained on: `#{records, counts}`.
-    ///
-    /// Records that pass, whose transcript is the one that was judged, whose rubric is today's
-    /// (`config/rubric.yaml`, or the one given), and which no human has rejected
-    /// (`data/assessments/human.jsonl`). `counts` tells how many of the rest fell out for which reason. A record
-    /// that no judge can have made (`pass` with an answer ERROR, a `score` of 8) is damage: an error that names its line.
-    ///
-    /// ```rhai
-    /// passing(load_checkpoint("data/assessments/checkpoint.jsonl")).records.len()   // -> 0
-    /// ```
-    #[rhai_fn(name = "passing", return_raw)]
-    pub fn passing_today(context: NativeCallContext, checkpoint: CheckpointValue) -> ScriptResult<Map> {
-        let text = Ctx::of(&context)?.world.project.read_text(RUBRIC)?;
-        Ok(super::pass(&Ctx::of(&context)?, &checkpoint, &Rubric::parse(RUBRIC, &text)?)?)
-    }
-
-    #[rhai_fn(name = "passing", return_raw)]
-    pub fn passing_by(
-        context: NativeCallContext,
-        checkpoint: CheckpointValue,
-        rubric: Rubric,
-    ) -> ScriptResult<Map> {
-        Ok(super::pass(&Ctx::of(&context)?, &checkpoint, &rubric)?)
-    }
 }
 
 fn category_score(answers: &Map, ids: &Array, na_invalid: &Array) -> Result<f64> {
@@ -137,52 +99,4 @@ fn numbers(map: &Map) -> Result<Vec<(String, f64)>> {
         values::number(value).map(|n| (name.to_string(), n)).ok_or_else(wrong)
     };
     map.iter().map(number).collect()
-}
-
-fn pass(ctx: &Ctx, checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<Map> {
-    let mut records = Vec::new();
-    checkpoint.0.for_each_record(|id, record| {
-        verdict::check(&record).map_err(|what| checkpoint.0.damage(id, &what))?;
-        records.push(record);
-        Ok(())
-    })?;
-    // What was judged last stands first in no file: the order of ids does not depend on scheduling.
-    records.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
-    let project = &ctx.world.project;
-    let hash_today = |id: &str| match read_transcript(project, &transcript_path(id)) {
-        Ok(transcript) => Ok(Some(content_hash(&transcript))),
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
-        // Damaged is changed: it is not trained on, and the others go on.
-        Err(error) => {
-            let place = error.place().map(|place| format!("{place}: ")).unwrap_or_default();
-            ctx.world.emit(Event::Warning(format!("{place}{error}")));
-            Ok(Some(String::new()))
-        }
-    };
-    let sorted = passing::passing(records, hash_today, rubric.hash(), &rejected(ctx)?)?;
-    let mut result = Map::new();
-    result.insert("records".into(), sorted.records.iter().map(values::from_json).collect::<Array>().into());
-    let counts = sorted.counts.iter().map(|(reason, n)| ((*reason).into(), (*n as i64).into()));
-    result.insert("counts".into(), counts.collect::<Map>().into());
-    Ok(result)
-}
-
-/// The ids whose last human verdict is a rejection: lines `{"id", "verdict": "accept" | "reject", ...}`.
-fn rejected(ctx: &Ctx) -> Result<HashSet<String>> {
-    let mut rejected = HashSet::new();
-    if !ctx.world.project.exists(HUMAN)? {
-        return Ok(rejected);
-    }
-    for (i, line) in ctx.world.project.read_text(HUMAN)?.lines().enumerate() {
-        let verdict = parse_line(HUMAN, i + 1, line)?;
-        let fault =
-            || Error::new(Kind::Data, format!("{HUMAN}, line {}: it needs `id` and `verdict`", i + 1));
-        let id = verdict["id"].as_str().ok_or_else(fault)?.to_string();
-        match verdict["verdict"].as_str() {
-            Some("reject") => drop(rejected.insert(id)),
-            Some("accept") => drop(rejected.remove(&id)),
-            _ => return Err(fault().hint("`verdict` is \"accept\" or \"reject\"")),
-        }
-    }
-    Ok(rejected)
 }

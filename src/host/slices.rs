@@ -1,9 +1,10 @@
-//! Cutting conversations into examples: `get_slice_points`, `slice_transcript`.
+//! Cutting conversations into examples: `get_slice_points`, `slice_transcript`, `slice_transcripts`.
 
 use rhai::plugin::*;
-use rhai::{Array, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, Map, Module, NativeCallContext};
 use serde_json::Value;
 
+use super::examples::Examples;
 use super::options::{Options, OptionsOf};
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::slices::{self, Bounds, OverBudget, SliceOptions};
@@ -15,12 +16,18 @@ use crate::script::{Ctx, ScriptResult, values};
 #[rustfmt::skip]
 pub const OPTIONS: &[OptionsOf] = &[
     OptionsOf { function: "get_slice_points", parameter: 2, names: &["min_context", "min_gap", "max_gap"] },
-    OptionsOf { function: "slice_transcript", parameter: 2, names: &["max_tokens", "encoding", "min_context", "min_gap", "max_gap", "over_budget"] },
+    OptionsOf { function: "slice_transcript", parameter: 2, names: SLICING },
+    OptionsOf { function: "slice_transcripts", parameter: 2, names: SLICING },
 ];
+
+const SLICING: &[&str] = &["max_tokens", "encoding", "min_context", "min_gap", "max_gap", "over_budget"];
 
 /// The namespace.
 pub fn module() -> Module {
-    rhai::exported_module!(functions)
+    let mut module = rhai::exported_module!(functions);
+    module.set_custom_type::<Examples>("Examples");
+    module.set_iterable_result::<Examples, Dynamic>();
+    module
 }
 
 #[export_module]
@@ -66,6 +73,31 @@ mod functions {
     ) -> ScriptResult<Array> {
         Ok(super::slice(&Ctx::of(&context)?, &transcript, system_prompt, &options)?)
     }
+
+    /// The training examples of many transcripts, in the order of their ids, made when they are needed: by `for` one
+    /// transcript after another, by `write_training_data` on all cores. Only those of a few transcripts are in memory.
+    ///
+    /// `transcripts` is what `passing` or `read_transcripts` gives, or an array of ids, records and transcripts.
+    /// Options as of `slice_transcript`: `max_tokens`, `encoding`, `min_context`, `min_gap`, `max_gap`, `over_budget`.
+    ///
+    /// A transcript that was judged (one from `passing`, or a record's) must still have the content that was judged:
+    /// otherwise it is left out, with a warning.
+    ///
+    /// ```rhai
+    /// write_transcript(#{id: "a", exchanges: [["1", "2"], ["3", "4"], ["5", "6"]].map(|e| #{user: e[0], assistant: e[1]})});
+    /// let examples = slice_transcripts(read_transcripts(), "Be kind.", #{max_tokens: 1000});
+    /// write_training_data("data/processed", examples, #{validation: 0.0}).training.examples   // -> 1
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn slice_transcripts(
+        context: NativeCallContext,
+        transcripts: Dynamic,
+        system_prompt: &str,
+        options: Map,
+    ) -> ScriptResult<Examples> {
+        let plan = super::plan("slice_transcripts", &options)?;
+        Ok(Examples::new(&Ctx::of(&context)?.world, transcripts, system_prompt, plan)?)
+    }
 }
 
 fn bounds(options: &Options) -> Result<Bounds> {
@@ -79,10 +111,11 @@ fn bounds(options: &Options) -> Result<Bounds> {
     Ok(bounds)
 }
 
-fn slice(ctx: &Ctx, transcript: &Map, system_prompt: &str, options: &Map) -> Result<Array> {
-    let options = Options::of("slice_transcript", options)?;
+/// How `function` is to slice.
+fn plan(function: &'static str, options: &Map) -> Result<SliceOptions> {
+    let options = Options::of(function, options)?;
     let missing = || {
-        Error::new(Kind::Argument, "`slice_transcript` needs the option `max_tokens`")
+        Error::new(Kind::Argument, format!("`{function}` needs the option `max_tokens`"))
             .hint("the budget of one example, as #{max_tokens: 16000}")
     };
     let mut plan = SliceOptions::new(options.whole("max_tokens", 1)?.ok_or_else(missing)?);
@@ -93,6 +126,11 @@ fn slice(ctx: &Ctx, transcript: &Map, system_prompt: &str, options: &Map) -> Res
     if let Some(name) = options.text("over_budget")? {
         plan.over_budget = OverBudget::named(&name)?;
     }
+    Ok(plan)
+}
+
+fn slice(ctx: &Ctx, transcript: &Map, system_prompt: &str, options: &Map) -> Result<Array> {
+    let plan = plan("slice_transcript", options)?;
     let transcript = Transcript::from_value(&Value::Object(values::map_to_json(transcript)?))?;
     let sliced = slices::slice_transcript(&transcript, system_prompt, &plan)?;
     ctx.world.count_over_budget(sliced.over_budget);

@@ -4,8 +4,8 @@ use rhai::Module;
 
 use super::options::OptionsOf;
 use super::{
-    backends, checkpoints, files, lengths, processing, random, rubrics, scoring, slices, surroundings, text,
-    tokens, training, transcripts,
+    backends, checkpoints, files, lengths, passing, processing, random, rubrics, scoring, slices,
+    surroundings, text, tokens, training, transcripts,
 };
 
 /// One namespace of the host API. Scripts see its functions flat, without the namespace's name.
@@ -28,7 +28,8 @@ pub const NAMESPACES: &[Namespace] = &[
     Namespace { name: "checkpoints", about: "Records that are kept", module: checkpoints::module, options: &[] },
     Namespace { name: "transcripts", about: "Conversations on disk", module: transcripts::module, options: &[] },
     Namespace { name: "rubrics", about: "Criteria, gates, schemas", module: rubrics::module, options: &[] },
-    Namespace { name: "scoring", about: "From verdicts to what may be trained on", module: scoring::module, options: &[] },
+    Namespace { name: "scoring", about: "From answers to verdicts", module: scoring::module, options: &[] },
+    Namespace { name: "passing", about: "From verdicts to what may be trained on", module: passing::module, options: &[] },
     Namespace { name: "tokens", about: "Token counts", module: tokens::module, options: &[] },
     Namespace { name: "slices", about: "Cutting conversations into examples", module: slices::module, options: slices::OPTIONS },
     Namespace { name: "training", about: "Training files", module: training::module, options: training::OPTIONS },

@@ -1,11 +1,10 @@
-//! Prompts from templates and history: `format_history`, `render`, `render_text`.
+//! Prompts from templates and history: `format_history`, `chat_messages`, `quote_lines`, `render`, `render_text`.
 
 use rhai::plugin::*;
-use rhai::{Array, Map, Module, NativeCallContext};
-use serde_json::Value;
+use rhai::{Array, Dynamic, ImmutableString, Map, Module, NativeCallContext};
 
 use super::options::{Options, OptionsOf};
-use super::tokens::exchanges as to_exchanges;
+use super::tokens::pairs;
 use crate::base::{Kind, Result};
 use crate::pipeline::history::{self, HistoryOptions};
 use crate::pipeline::template;
@@ -15,7 +14,7 @@ use crate::script::{Ctx, ScriptResult, values};
 pub const OPTIONS: &[OptionsOf] = &[OptionsOf {
     function: "format_history",
     parameter: 1,
-    names: &["user", "assistant", "last", "numbered", "empty"],
+    names: &["user", "assistant", "last", "numbered", "quoted", "empty"],
 }];
 
 /// The namespace.
@@ -29,20 +28,41 @@ mod functions {
     /// The exchanges so far as a text.
     ///
     /// Options: `user` ("User"), `assistant` ("Assistant"): the speakers' names; `last`: only the last so many
-    /// exchanges; `numbered`: number the turns; `empty`: what stands for no exchanges at all.
+    /// exchanges; `numbered`: number the turns; `quoted`: number the messages and quote their lines as
+    /// `quote_lines` does; `empty`: what stands for no exchanges at all.
     ///
     /// ```rhai
     /// format_history([["Hi", "Hello"]])   // -> "User: Hi\nAssistant: Hello"
     /// ```
-    #[rhai_fn(return_raw)]
-    pub fn format_history(exchanges: Array) -> ScriptResult<String> {
+    #[rhai_fn(return_raw, pure)]
+    pub fn format_history(exchanges: &mut Array) -> ScriptResult<String> {
         format_history_with(exchanges, Map::new())
     }
 
-    #[rhai_fn(name = "format_history", return_raw)]
-    pub fn format_history_with(exchanges: Array, options: Map) -> ScriptResult<String> {
+    #[rhai_fn(name = "format_history", return_raw, pure)]
+    pub fn format_history_with(exchanges: &mut Array, options: Map) -> ScriptResult<String> {
         let options = super::history_options(&options)?;
-        Ok(history::format_history(&to_exchanges(exchanges)?, &options))
+        Ok(history::format_history(&pairs(exchanges)?, &options))
+    }
+
+    /// A text with `| ` before every line, so that no line of it can pass for a heading, a tag or an
+    /// instruction of the prompt that it is put into.
+    ///
+    /// ```rhai
+    /// quote_lines("Hello\n# Answer YES")   // -> "| Hello\n| # Answer YES"
+    /// ```
+    pub fn quote_lines(text: &str) -> String {
+        history::quote_lines(text)
+    }
+
+    /// The exchanges so far as chat messages, for a model that speaks the assistant's side.
+    ///
+    /// ```rhai
+    /// chat_messages([["Hi", "Hello"]]).map(|message| message.role)   // -> ["user", "assistant"]
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn chat_messages(exchanges: &mut Array) -> ScriptResult<Array> {
+        Ok(super::messages(exchanges)?)
     }
 
     /// Renders a template file (Jinja syntax). A variable that is not passed is an error.
@@ -56,8 +76,9 @@ mod functions {
     #[rhai_fn(return_raw)]
     pub fn render(context: NativeCallContext, template_path: &str, vars: Map) -> ScriptResult<String> {
         let ctx = Ctx::of(&context)?;
-        let text = ctx.world.project.read_text(template_path)?;
-        Ok(super::rendered(&ctx, template_path, &text, &vars)?)
+        let text = ctx.world.project.known_text(template_path)?;
+        let vars = values::Plain::of(&vars)?;
+        Ok(ctx.world.templates.render(template_path, &text, &vars, &super::loader(&ctx))?)
     }
 
     /// Renders a template given as a text.
@@ -67,8 +88,18 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn render_text(context: NativeCallContext, template: &str, vars: Map) -> ScriptResult<String> {
-        Ok(super::rendered(&Ctx::of(&context)?, "(template)", template, &vars)?)
+        let (ctx, vars) = (Ctx::of(&context)?, values::Plain::of(&vars)?);
+        Ok(template::render("(template)", template, &vars, &super::loader(&ctx))?)
     }
+}
+
+fn messages(exchanges: &Array) -> Result<Array> {
+    let (user, assistant) = (ImmutableString::from("user"), ImmutableString::from("assistant"));
+    let message = |role: &ImmutableString, content| -> Dynamic {
+        Map::from([("role".into(), role.clone().into()), ("content".into(), Dynamic::from(content))]).into()
+    };
+    let both = |(said, reply)| [message(&user, said), message(&assistant, reply)];
+    Ok(pairs(exchanges)?.into_iter().flat_map(both).collect())
 }
 
 fn history_options(map: &Map) -> Result<HistoryOptions> {
@@ -79,16 +110,16 @@ fn history_options(map: &Map) -> Result<HistoryOptions> {
         assistant: options.text("assistant")?.unwrap_or(usual.assistant),
         last: options.whole("last", 0)?.or(usual.last),
         numbered: options.truth("numbered")?.unwrap_or(usual.numbered),
+        quoted: options.truth("quoted")?.unwrap_or(usual.quoted),
         empty: options.text("empty")?.unwrap_or(usual.empty),
     })
 }
 
-fn rendered(ctx: &Ctx, name: &str, text: &str, vars: &Map) -> Result<String> {
-    let vars = Value::Object(values::map_to_json(vars)?);
-    let load = |path: &str| match ctx.world.project.read_text(path) {
-        Ok(text) => Ok(Some(text)),
+/// Reads what a template includes.
+fn loader(ctx: &Ctx) -> impl Fn(&str) -> Result<Option<String>> + '_ {
+    |path| match ctx.world.project.known_text(path) {
+        Ok(text) => Ok(Some(text.to_string())),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
         Err(error) => Err(error),
-    };
-    template::render(name, text, &vars, &load)
+    }
 }

@@ -1,7 +1,7 @@
 //! Token counts: `count_tokens`, `count_messages_tokens`, `find_max_exchanges_under_limit`.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Module};
+use rhai::{Array, Dynamic, ImmutableString, Module};
 use serde::de::DeserializeOwned;
 
 use crate::base::{Error, Kind, Result};
@@ -93,14 +93,36 @@ pub fn plain<T: DeserializeOwned>(what: &str, shape: &str, items: Array) -> Resu
 
 /// Exchanges as scripts write them: `#{user, assistant}`, or `[user, assistant]`.
 pub fn exchanges(items: Array) -> Result<Vec<Exchange>> {
-    let pairs = items.into_iter().map(|item| match item.as_array_ref() {
-        Ok(pair) if pair.len() == 2 => {
-            let mut map = rhai::Map::new();
-            map.insert("user".into(), pair[0].clone());
-            map.insert("assistant".into(), pair[1].clone());
-            map.into()
-        }
-        _ => item.clone(),
+    Ok(pairs(&items)?.into_iter().map(|(user, reply)| Exchange::new(user, reply)).collect())
+}
+
+/// The same, as the script's own texts: nothing is copied.
+pub fn pairs(items: &Array) -> Result<Vec<(ImmutableString, ImmutableString)>> {
+    items.iter().enumerate().map(|(place, item)| pair(item).ok_or_else(|| no_pair(place, item))).collect()
+}
+
+fn pair(item: &Dynamic) -> Option<(ImmutableString, ImmutableString)> {
+    if let Ok(map) = item.as_map_ref() {
+        return Some((text(map.get("user")?)?, text(map.get("assistant")?)?));
+    }
+    match &item.as_array_ref().ok()?[..] {
+        [user, reply] => Some((text(user)?, text(reply)?)),
+        _ => None,
+    }
+}
+
+fn text(value: &Dynamic) -> Option<ImmutableString> {
+    let character = || value.as_char().ok().map(|c| c.to_string().into());
+    value.as_immutable_string_ref().ok().map(|text| (*text).clone()).or_else(character)
+}
+
+/// Why an element is no exchange.
+fn no_pair(place: usize, item: &Dynamic) -> Error {
+    let what = values::to_json(item).and_then(|json| {
+        serde_json::from_value::<Exchange>(json)
+            .map(drop)
+            .map_err(|e| Error::new(Kind::Argument, e.to_string()))
     });
-    plain("exchanges", "#{user, assistant}", pairs.collect())
+    let why = what.err().map_or("its texts are no strings".into(), |error| error.message().to_string());
+    Error::new(Kind::Argument, format!("exchanges: number {} is not #{{user, assistant}} ({why})", place + 1))
 }

@@ -1,16 +1,22 @@
 //! Training files: `write_training_data`.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Map, Module, NativeCallContext};
+use rhai::{Array, Map, Module, NativeCallContext};
 use serde_json::Value;
 
+use super::examples::Examples;
 use super::options::{Options, OptionsOf};
 use super::tokens::plain;
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
-use crate::pipeline::export::{self, Loss, TrainingSet};
+use crate::pipeline::export::{self, Part, Summary, Writer};
+use crate::pipeline::lines::Sheet;
+use crate::pipeline::rules::{GroupBy, Loss, Rules};
 use crate::pipeline::slices::Example;
+use crate::pipeline::split::DEFAULT_VALIDATION;
 use crate::script::{Ctx, ScriptResult, values};
+use crate::store::Rewrite;
+use crate::work::in_order;
 
 /// The functions that take options.
 pub const OPTIONS: &[OptionsOf] = &[OptionsOf {
@@ -18,9 +24,6 @@ pub const OPTIONS: &[OptionsOf] = &[OptionsOf {
     parameter: 2,
     names: &["validation", "group", "loss", "mix_offline"],
 }];
-
-/// The share that is held out when nothing is said.
-const VALIDATION: f64 = 0.1;
 
 /// The namespace.
 pub fn module() -> Module {
@@ -34,7 +37,8 @@ mod functions {
     ///
     /// The group of an example (the persona's id, else the transcript's) decides by hash on which side it
     /// is, so that no group is on both. Lines are `{"messages": [{"role", "content"}]}`, in the order of
-    /// transcript ids: the same examples give the same files.
+    /// transcript ids: the same examples give the same files. `examples` are an array, or what `slice_transcripts`
+    /// gives: these are made on all cores, and never all in memory.
     ///
     /// Options: `validation` (share, default 0.1), `group` (the key of the example to group by, default "group"),
     /// `loss`: "all" (default), or "new": assistant messages that an earlier slice of the same transcript has
@@ -55,7 +59,7 @@ mod functions {
         examples: Array,
         options: Map,
     ) -> ScriptResult<Map> {
-        Ok(super::write(&Ctx::of(&context)?, dir, examples, &options)?)
+        Ok(super::write_array(&Ctx::of(&context)?, dir, examples, &options)?)
     }
 
     #[rhai_fn(name = "write_training_data", return_raw)]
@@ -64,84 +68,93 @@ mod functions {
         dir: &str,
         examples: Array,
     ) -> ScriptResult<Map> {
-        Ok(super::write(&Ctx::of(&context)?, dir, examples, &Map::new())?)
+        Ok(super::write_array(&Ctx::of(&context)?, dir, examples, &Map::new())?)
+    }
+
+    #[rhai_fn(name = "write_training_data", return_raw)]
+    pub fn write_training_data_lazy(
+        context: NativeCallContext,
+        dir: &str,
+        examples: Examples,
+        options: Map,
+    ) -> ScriptResult<Map> {
+        Ok(super::write_lazy(&Ctx::of(&context)?, dir, &examples, &options)?)
+    }
+
+    #[rhai_fn(name = "write_training_data", return_raw)]
+    pub fn write_training_data_lazy_usual(
+        context: NativeCallContext,
+        dir: &str,
+        examples: Examples,
+    ) -> ScriptResult<Map> {
+        Ok(super::write_lazy(&Ctx::of(&context)?, dir, &examples, &Map::new())?)
     }
 }
 
-fn write(ctx: &Ctx, dir: &str, examples: Array, options: &Map) -> Result<Map> {
-    let options = Options::of("write_training_data", options)?;
-    let share = options.number("validation")?.unwrap_or(VALIDATION);
-    let loss = options.text("loss")?.map_or(Ok(Loss::default()), |name| Loss::named(&name))?;
-    let group = options.text("group")?.unwrap_or_else(|| "group".into());
-    let examples: Vec<Example> =
-        plain("examples", "an example of slice_transcript", regrouped(examples, &group)?)?;
-    if !options.truth("mix_offline")?.unwrap_or(false) {
-        refuse_mixture(&examples)?;
-    }
-    let set = TrainingSet::build(&examples, share, loss)?;
-    // The few items of a dry run say nothing about the whole.
-    if ctx.world.dry.is_none() {
-        set.summary.warnings.iter().for_each(|text| ctx.world.emit(Event::Warning(text.clone())));
-    }
-    let unchanged = write_files(ctx, dir.trim_end_matches('/'), &set)?;
-    summary(ctx, &set, unchanged)
-}
+/// Takes the lines of the next transcript.
+type Add<'a> = &'a mut (dyn FnMut(Sheet) -> Result<()> + Send);
 
-/// The examples, grouped by another of their keys.
-fn regrouped(examples: Array, key: &str) -> Result<Array> {
-    if key == "group" {
-        return Ok(examples);
-    }
-    let regroup = |mut example: Dynamic| {
-        if let Ok(mut map) = example.as_map_mut() {
-            let missing = || {
-                Error::new(Kind::Argument, format!("an example has no `{key}` to group by"))
-                    .hint("`group` names a key of the examples, such as \"transcript\"")
-            };
-            let group = map.get(key).ok_or_else(missing)?.to_string();
-            map.insert("group".into(), group.into());
-        }
-        Ok(example)
+fn write_array(ctx: &Ctx, dir: &str, examples: Array, options: &Map) -> Result<Map> {
+    let rules = rules(options)?;
+    let examples: Vec<Example> = plain("examples", "an example of slice_transcript", examples)?;
+    let fill = |add: Add| {
+        let transcripts = export::by_transcript(&examples);
+        transcripts.iter().try_for_each(|examples| add(Sheet::of_examples(examples, &rules)?))
     };
-    examples.into_iter().map(regroup).collect()
+    let (mut summary, unchanged) = write(ctx, dir, rules, fill)?;
+    summary.over_budget = ctx.world.take_over_budget();
+    map_of(&summary, unchanged)
 }
 
-/// Text of the offline stand-ins in a real training file is poison.
-fn refuse_mixture(examples: &[Example]) -> Result<()> {
-    let offline = examples.iter().filter(|example| example.offline).count();
-    if offline == 0 || offline == examples.len() {
-        return Ok(());
-    }
-    let message =
-        format!("{offline} of {} examples were made offline, the rest by a real model", examples.len());
-    Err(Error::new(Kind::Data, message)
-        .hint("remove the offline transcripts from data/raw/transcripts, or pass #{mix_offline: true}"))
+fn write_lazy(ctx: &Ctx, dir: &str, examples: &Examples, options: &Map) -> Result<Map> {
+    let rules = rules(options)?;
+    let fill = |add: Add| examples.each_sheet(in_order::cores(), &rules, add);
+    let (summary, unchanged) = write(ctx, dir, rules, fill)?;
+    // What was left out until now has nothing to do with these files.
+    ctx.world.take_over_budget();
+    map_of(&summary, unchanged)
 }
 
-/// Writes what differs; the manifest last, since it speaks of the others.
-fn write_files(ctx: &Ctx, dir: &str, set: &TrainingSet) -> Result<bool> {
-    let project = &ctx.world.project;
-    let files = [
-        (export::TRAINING_FILE, &set.training),
-        (export::VALIDATION_FILE, &set.validation),
-        (export::MANIFEST_FILE, &set.manifest),
-    ];
-    let mut unchanged = true;
-    for (name, text) in files {
-        let path = format!("{dir}/{name}");
-        if project.exists(&path)? && project.read_text(&path)? == **text {
-            continue;
+fn rules(options: &Map) -> Result<Rules> {
+    let options = Options::of("write_training_data", options)?;
+    Ok(Rules {
+        validation: options.number("validation")?.unwrap_or(DEFAULT_VALIDATION),
+        loss: options.text("loss")?.map_or(Ok(Loss::default()), |name| Loss::named(&name))?,
+        group: options.text("group")?.map_or(Ok(GroupBy::default()), |name| GroupBy::named(&name))?,
+        mix_offline: options.truth("mix_offline")?.unwrap_or(false),
+    })
+}
+
+/// Writes the files aside, and puts those that differ in their places when all are whole. Tells whether none differs.
+fn write(
+    ctx: &Ctx,
+    dir: &str,
+    rules: Rules,
+    fill: impl FnOnce(Add) -> Result<()>,
+) -> Result<(Summary, bool)> {
+    let world = &ctx.world;
+    let path = |part: Part| format!("{}/{}", dir.trim_end_matches('/'), part.file());
+    let files = Part::ALL.iter().map(|part| world.project.rewrite(&path(*part)));
+    let mut files = files.collect::<Result<Vec<_>>>()?;
+    let written = || {
+        let mut writer = Writer::new(rules, |part, bytes: &[u8]| files[part as usize].write(bytes))?;
+        fill(&mut |sheet| writer.add(&sheet))?;
+        let summary = writer.finish()?;
+        // The few items of a dry run say nothing about the whole.
+        if world.dry.is_none() {
+            summary.warnings.iter().for_each(|text| world.emit(Event::Warning(text.clone())));
         }
-        unchanged = false;
-        ctx.world.stop_on_disk_error(project.write_whole(&path, text.as_bytes()))?;
-    }
-    Ok(unchanged)
+        files.iter_mut().try_for_each(Rewrite::finish)?;
+        let unchanged = !files.iter().any(Rewrite::differs);
+        files.into_iter().try_for_each(Rewrite::put)?;
+        Ok((summary, unchanged))
+    };
+    world.stop_on_disk_error(written())
 }
 
-fn summary(ctx: &Ctx, set: &TrainingSet, unchanged: bool) -> Result<Map> {
-    let json = serde_json::to_value(&set.summary).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+fn map_of(summary: &Summary, unchanged: bool) -> Result<Map> {
+    let json = serde_json::to_value(summary).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     let Value::Object(mut fields) = json else { return Ok(Map::new()) };
-    fields.insert("over_budget".into(), ctx.world.take_over_budget().into());
     fields.insert("unchanged".into(), unchanged.into());
     Ok(values::object_to_map(&fields))
 }

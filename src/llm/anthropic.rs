@@ -1,11 +1,11 @@
 //! Anthropic's Messages API.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::classify::{self, Sense, Words};
 use super::dialect::Dialect;
 use super::failure::Failure;
-use super::wire::{Answer, Post, Setup, Wire, apart, count, joined, put};
+use super::wire::{Answer, Body, CHAT_TURN, Post, Setup, Wire, apart, count, joined, turns};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
@@ -24,18 +24,19 @@ impl Wire for Anthropic {
         let mode = request.schema.as_deref().map(|schema| self.0.structured_in(Dialect::Anthropic, schema));
         // It has no JSON without a schema.
         let mode = mode.map(|mode| if mode == Structured::JsonObject { Structured::Prompt } else { mode });
-        let (system, turns) = apart(request, mode)?;
-        let mut body = Map::new();
-        body.insert("model".into(), self.0.model().into());
+        let (system, said) = apart(request, mode)?;
+        let mut body = Body::default();
+        body.put("model", self.0.model());
         self.params(request, &mut body);
-        put(&mut body, [("system", system.map(Value::from))]);
-        let turns = turns.iter().map(|m| json!({"role": m.role, "content": m.content}));
-        body.insert("messages".into(), turns.collect());
+        if let Some(system) = system {
+            body.put_text("system", &system);
+        }
+        body.put_turns("messages", turns(said), CHAT_TURN);
         if let (Some(Structured::JsonSchema), Some(schema)) = (mode, request.schema.as_deref()) {
             let format = json!({"type": "json_schema", "schema": schema.adapted(Dialect::Anthropic)});
-            body.insert("output_config".into(), json!({"format": format}));
+            body.put("output_config", json!({"format": format}));
         }
-        Ok(Post { path: "/messages".into(), body: self.0.with_extra(body.into()) })
+        Ok(Post { path: "/messages".into(), body: self.0.finish(body) })
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
@@ -60,18 +61,15 @@ impl Wire for Anthropic {
 
 impl Anthropic {
     /// What is set, and a limit, without which the API takes no request. A seed has no place on it.
-    fn params(&self, request: &Request, body: &mut Map<String, Value>) {
+    fn params(&self, request: &Request, body: &mut Body) {
         let params = &request.params;
         let limit = params.max_tokens.unwrap_or(ANTHROPIC_MAX_TOKENS);
-        put(
-            body,
-            [
-                (self.0.limit_param("max_tokens"), Some(limit.into())),
-                ("temperature", params.temperature.map(Value::from)),
-                ("top_p", params.top_p.map(Value::from)),
-                ("stop_sequences", params.stop.clone().map(Value::from)),
-            ],
-        );
+        body.put_set([
+            (self.0.limit_param("max_tokens"), Some(limit.into())),
+            ("temperature", params.temperature.map(Value::from)),
+            ("top_p", params.top_p.map(Value::from)),
+            ("stop_sequences", params.stop.clone().map(Value::from)),
+        ]);
     }
 
     fn reply(&self, body: &Value) -> Result<Reply, Failure> {
@@ -155,19 +153,19 @@ mod tests {
             "messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]});
         assert_eq!((post.path.as_str(), post.body.to_string()), ("/messages", expected.to_string()));
         request.params.max_tokens = Some(9);
-        let body = made("extra_body: {thinking: {type: disabled}}").encode(&request).unwrap().body;
+        let body = made("extra_body: {thinking: {type: disabled}}").encode(&request).unwrap().json();
         assert_eq!((&body["max_tokens"], &body["thinking"]["type"]), (&json!(9), &json!("disabled")));
     }
 
     #[test]
     fn schemas_are_closed_and_other_modes_are_prompts() {
         let request = verdict();
-        let body = made("").encode(&request).unwrap().body;
+        let body = made("").encode(&request).unwrap().json();
         let format = &body["output_config"]["format"];
         assert_eq!((&format["type"], body.get("system")), (&json!("json_schema"), None));
         assert_eq!(format["schema"]["additionalProperties"], false);
         for mode in ["structured: json_object", "structured: prompt"] {
-            let body = made(mode).encode(&request).unwrap().body;
+            let body = made(mode).encode(&request).unwrap().json();
             assert_eq!(body.get("output_config"), None, "{mode}");
             assert!(body["system"].as_str().unwrap().contains("JSON Schema"), "{mode}");
         }

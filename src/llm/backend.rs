@@ -20,6 +20,7 @@ use crate::base::cancel::Stop;
 use crate::base::config::kinds::refused;
 use crate::base::config::{BackendConfig, Price};
 use crate::base::events::{Event, Events};
+use crate::base::latency::Latency;
 use crate::base::{Error, Kind, Result};
 
 /// So many requests without a reply, one after the other, and a call that gives up: the backend is dead.
@@ -113,6 +114,11 @@ impl Backend {
         Stats { waiting, concurrency, configured, ..self.counters.stats() }
     }
 
+    /// How long its replies took.
+    pub fn latency(&self) -> Latency {
+        self.counters.latency()
+    }
+
     /// What so many tokens cost, where the configuration gives a price.
     pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> Option<f64> {
         Some(self.price?.of(input_tokens, output_tokens))
@@ -186,7 +192,7 @@ impl Backend {
         let result = match result {
             Ok(reply) => {
                 self.limits.succeeded(permit, reply.usage.total());
-                self.counters.replied(request, &reply);
+                self.counters.replied(request, &reply, took);
                 Ok((reply, reserved.replied(bill)))
             }
             Err(failure) => {

@@ -192,9 +192,9 @@ impl Room {
     fn new(request: &Request, mode: Option<Structured>) -> Result<Room> {
         let failed = |e: std::io::Error| Error::io(Kind::Disk, "write", "a temporary file", &e);
         let told = request.messages.iter().filter(|message| message.role == "system");
-        let texts: Vec<String> = system_text(request, mode)
+        let texts: Vec<_> = system_text(request, mode)
             .into_iter()
-            .chain(told.map(|message| message.content.clone()))
+            .chain(told.map(|message| message.content.as_str().into()))
             .collect();
         let mut system = None;
         if !texts.is_empty() {

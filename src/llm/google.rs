@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::classify::{self, Sense, Words};
 use super::dialect::Dialect;
 use super::failure::{Again, Failure};
-use super::wire::{Answer, Post, Setup, Wire, apart, count, joined, put};
-use super::{Message, Outcome, Reply, Request, Usage};
+use super::wire::{Answer, Body, Post, Setup, Wire, apart, count, joined, turns};
+use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
 
@@ -30,16 +30,17 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 impl Wire for Google {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured_in(Dialect::Google, schema));
-        let (system, turns) = apart(request, mode)?;
-        let system = system.map(|text| json!({"parts": [{"text": text}]}));
-        let mut body = Map::new();
-        put(&mut body, [("systemInstruction", system)]);
-        body.insert("contents".into(), turns.into_iter().map(content).collect());
+        let (system, said) = apart(request, mode)?;
+        let mut body = Body::default();
+        if let Some(text) = &system {
+            body.put("systemInstruction", json!({"parts": [{"text": text}]}));
+        }
+        body.put_turns("contents", turns(said).map(|(role, text)| (role_of(role), text)), TURN);
         let generation = self.generation(request, mode);
         if !generation.is_empty() {
-            body.insert("generationConfig".into(), generation.into());
+            body.put("generationConfig", generation);
         }
-        Ok(Post { path: path(self.0.model()), body: self.0.with_extra(body.into()) })
+        Ok(Post { path: path(self.0.model()), body: self.0.finish(body) })
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
@@ -69,20 +70,16 @@ impl Google {
             _ => None,
         };
         let json = matches!(mode, Some(Structured::JsonSchema | Structured::JsonObject));
-        let mut generation = Map::new();
-        put(
-            &mut generation,
-            [
-                (self.0.limit_param("maxOutputTokens"), params.max_tokens.map(Value::from)),
-                ("temperature", params.temperature.map(Value::from)),
-                ("topP", params.top_p.map(Value::from)),
-                ("seed", params.seed.map(Value::from)),
-                ("stopSequences", params.stop.clone().map(Value::from)),
-                ("responseMimeType", json.then(|| "application/json".into())),
-                ("responseJsonSchema", held.cloned()),
-            ],
-        );
-        generation
+        let all = [
+            (self.0.limit_param("maxOutputTokens"), params.max_tokens.map(Value::from)),
+            ("temperature", params.temperature.map(Value::from)),
+            ("topP", params.top_p.map(Value::from)),
+            ("seed", params.seed.map(Value::from)),
+            ("stopSequences", params.stop.clone().map(Value::from)),
+            ("responseMimeType", json.then(|| "application/json".into())),
+            ("responseJsonSchema", held.cloned()),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
     }
 
     fn reply(&self, body: &Value) -> Result<Reply, Failure> {
@@ -122,9 +119,11 @@ fn path(model: &str) -> String {
     format!("/{collection}/{}:generateContent", utf8_percent_encode(name, PLAIN))
 }
 
-fn content(message: &Message) -> Value {
-    let role = if message.role == "assistant" { "model" } else { &message.role };
-    json!({"role": role, "parts": [{"text": message.content}]})
+/// A turn on this wire.
+const TURN: [&str; 3] = ["{\"role\":", ",\"parts\":[{\"text\":", "}]}"];
+
+fn role_of(role: &str) -> &str {
+    if role == "assistant" { "model" } else { role }
 }
 
 /// The texts of the parts that are thoughts, or of those that are not.

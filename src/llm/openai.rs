@@ -1,10 +1,12 @@
 //! OpenAI's Responses API.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::classify;
 use super::failure::Failure;
-use super::wire::{Answer, Post, Setup, Wire, count, joined, json_schema_format, put, system_text};
+use super::wire::{
+    Answer, Body, CHAT_TURN, Post, Setup, Wire, count, joined, json_schema_format, system_text, turns,
+};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
@@ -20,19 +22,18 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 impl Wire for OpenAi {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
-        let mut body = Map::new();
-        body.insert("model".into(), self.0.model().into());
+        let mut body = Body::default();
+        body.put("model", self.0.model());
         if let Some(system) = system_text(request, mode) {
-            body.insert("instructions".into(), system.into());
+            body.put_text("instructions", &system);
         }
-        let turns = request.messages.iter().map(|m| json!({"role": m.role, "content": m.content}));
-        body.insert("input".into(), turns.collect());
+        body.put_turns("input", turns(&request.messages), CHAT_TURN);
         self.params(request, &mut body);
         if let Some(format) = format(request, mode) {
-            body.insert("text".into(), json!({"format": format}));
+            body.put("text", json!({"format": format}));
         }
-        body.insert("store".into(), false.into());
-        Ok(Post { path: "/responses".into(), body: self.0.with_extra(body.into()) })
+        body.put("store", false);
+        Ok(Post { path: "/responses".into(), body: self.0.finish(body) })
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
@@ -49,16 +50,13 @@ impl Wire for OpenAi {
 
 impl OpenAi {
     /// Only what is set; a seed, which is a wish on every wire, has no place on this one.
-    fn params(&self, request: &Request, body: &mut Map<String, Value>) {
+    fn params(&self, request: &Request, body: &mut Body) {
         let params = &request.params;
-        put(
-            body,
-            [
-                (self.0.limit_param("max_output_tokens"), params.max_tokens.map(Value::from)),
-                ("temperature", params.temperature.map(Value::from)),
-                ("top_p", params.top_p.map(Value::from)),
-            ],
-        );
+        body.put_set([
+            (self.0.limit_param("max_output_tokens"), params.max_tokens.map(Value::from)),
+            ("temperature", params.temperature.map(Value::from)),
+            ("top_p", params.top_p.map(Value::from)),
+        ]);
     }
 
     fn reply(&self, body: &Value) -> Result<Reply, Failure> {

@@ -1,10 +1,12 @@
 //! Chat Completions, as OpenAI and every compatible server speak it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::classify;
 use super::failure::Failure;
-use super::wire::{Answer, Post, Setup, Wire, count, json_schema_format, put, system_text};
+use super::wire::{
+    Answer, Body, CHAT_TURN, Post, Setup, Wire, count, json_schema_format, system_text, turns,
+};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::config::Structured;
 use crate::base::{Kind, Result};
@@ -23,9 +25,11 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 impl Wire for OpenAiChat {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
-        let mut body = Map::new();
-        body.insert("model".into(), self.0.model().into());
-        body.insert("messages".into(), messages(request, mode));
+        let mut body = Body::default();
+        body.put("model", self.0.model());
+        let system = system_text(request, mode);
+        let system = system.iter().map(|text| ("system", &**text));
+        body.put_turns("messages", system.chain(turns(&request.messages)), CHAT_TURN);
         self.params(request, &mut body);
         let format = match (&request.schema, mode) {
             (Some(schema), Some(Structured::JsonSchema)) => {
@@ -35,9 +39,9 @@ impl Wire for OpenAiChat {
             _ => None,
         };
         if let Some(format) = format {
-            body.insert("response_format".into(), format);
+            body.put("response_format", format);
         }
-        Ok(Post { path: "/chat/completions".into(), body: self.0.with_extra(body.into()) })
+        Ok(Post { path: "/chat/completions".into(), body: self.0.finish(body) })
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
@@ -61,19 +65,16 @@ impl Wire for OpenAiChat {
 
 impl OpenAiChat {
     /// Only what is set: some models refuse parameters that others need.
-    fn params(&self, request: &Request, body: &mut Map<String, Value>) {
+    fn params(&self, request: &Request, body: &mut Body) {
         let params = &request.params;
         let usual = if self.0.own_server { "max_completion_tokens" } else { "max_tokens" };
-        put(
-            body,
-            [
-                (self.0.limit_param(usual), params.max_tokens.map(Value::from)),
-                ("temperature", params.temperature.map(Value::from)),
-                ("top_p", params.top_p.map(Value::from)),
-                ("seed", params.seed.map(Value::from)),
-                ("stop", params.stop.clone().map(Value::from)),
-            ],
-        );
+        body.put_set([
+            (self.0.limit_param(usual), params.max_tokens.map(Value::from)),
+            ("temperature", params.temperature.map(Value::from)),
+            ("top_p", params.top_p.map(Value::from)),
+            ("seed", params.seed.map(Value::from)),
+            ("stop", params.stop.clone().map(Value::from)),
+        ]);
     }
 
     /// A message as a reply.
@@ -99,12 +100,6 @@ impl OpenAiChat {
             attempts: 1,
         })
     }
-}
-
-fn messages(request: &Request, mode: Option<Structured>) -> Value {
-    let system = system_text(request, mode).map(|text| json!({"role": "system", "content": text}));
-    let turns = request.messages.iter().map(|m| json!({"role": m.role, "content": m.content}));
-    system.into_iter().chain(turns).collect()
 }
 
 /// The content: a text, or parts of which some are text.

@@ -55,7 +55,7 @@ impl HttpProvider {
 
     async fn ask(&self, request: &Request) -> Result<Answer, Failure> {
         let post = self.wire.encode(request)?;
-        let answer = self.channel.post(&post).await?;
+        let answer = self.channel.post(post).await?;
         Ok(match &self.key {
             Some(key) => key.redact_answer(answer),
             None => answer,

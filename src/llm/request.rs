@@ -1,5 +1,6 @@
 //! What is asked of a model.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ pub use crate::base::config::Params;
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// `user`, `assistant` or `system`.
-    pub role: String,
+    pub role: Cow<'static, str>,
     /// Its text.
     pub content: String,
 }

@@ -1,10 +1,11 @@
 //! What a backend has done so far, and what it does now.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::purse::Bill;
 use super::{Reply, Request};
+use crate::base::latency::Latency;
 
 /// What a backend has done so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +47,7 @@ pub(super) struct Counters(Mutex<Counted>);
 struct Counted {
     stats: Stats,
     guess: Guess,
+    latency: Latency,
     /// Requests that failed since the last one that went well.
     failed_in_a_row: usize,
 }
@@ -65,9 +67,15 @@ impl Counters {
         OnTheWire(self)
     }
 
+    /// How long replies took.
+    pub fn latency(&self) -> Latency {
+        self.lock().latency.clone()
+    }
+
     /// Counts a reply.
-    pub fn replied(&self, request: &Request, reply: &Reply) {
+    pub fn replied(&self, request: &Request, reply: &Reply, took: Duration) {
         let mut counted = self.lock();
+        counted.latency.note(took.as_millis() as u64);
         counted.failed_in_a_row = 0;
         counted.guess.learn(request, reply);
         counted.stats.calls += 1;

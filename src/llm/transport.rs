@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -45,6 +45,7 @@ impl Http {
             origin: base.origin().ascii_serialization(),
             headers,
             times: config.timeouts,
+            first: OnceLock::new(),
         })
     }
 
@@ -94,6 +95,8 @@ pub struct Channel {
     origin: String,
     headers: HeaderMap,
     times: Timeouts,
+    /// The path that was asked for first, and its address: most backends have one.
+    first: OnceLock<(String, Url)>,
 }
 
 impl Channel {
@@ -119,9 +122,9 @@ impl Channel {
     }
 
     /// Sends, and reads the whole answer, within the deadlines.
-    pub(super) async fn post(&self, post: &Post) -> Result<Answer, Failure> {
-        let url = self.url(&post.path)?;
-        let body = post.body.to_string();
+    pub(super) async fn post(&self, post: Post) -> Result<Answer, Failure> {
+        let Post { path, body } = post;
+        let url = self.url(&path)?;
         if body.len() > LARGEST {
             let message = format!("the request is {} MiB large, and may be 16 MiB", body.len() >> 20);
             return Err(Failure::fatal(Kind::Limit, message)
@@ -146,6 +149,13 @@ impl Channel {
 
     /// The address of a path, which may not lead to another origin: the key goes along.
     fn url(&self, path: &str) -> Result<Url> {
+        match self.first.get() {
+            Some((known, url)) if known == path => Ok(url.clone()),
+            _ => self.read_url(path).inspect(|url| drop(self.first.set((path.into(), url.clone())))),
+        }
+    }
+
+    fn read_url(&self, path: &str) -> Result<Url> {
         let url = Url::parse(&format!("{}{path}", self.base_url)).ok();
         url.filter(|url| url.origin().ascii_serialization() == self.origin).ok_or_else(|| {
             Error::new(Kind::Denied, format!("the path `{path}` leads away from {}", self.origin))

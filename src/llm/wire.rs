@@ -1,7 +1,9 @@
 //! The pure part of a provider: how a request is written, and how an answer is read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::classify::Remedy;
@@ -10,6 +12,7 @@ use super::failure::Failure;
 use super::{Message, Reply, Request, Schema};
 use crate::base::config::kinds::kind_of;
 use crate::base::config::{BackendConfig, Structured};
+use crate::base::escape::push_json;
 use crate::base::{Error, Kind, Result};
 
 /// What is sent.
@@ -18,7 +21,83 @@ pub struct Post {
     /// Appended to the base URL.
     pub path: String,
     /// As JSON.
-    pub body: Value,
+    pub body: String,
+}
+
+#[cfg(test)]
+impl Post {
+    /// The body as a value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// A JSON object that is written once, name by name, straight from what it is made of: a conversation is long, and
+/// is copied nowhere else on its way.
+#[derive(Debug, Default)]
+pub struct Body(Vec<u8>);
+
+impl Body {
+    /// Adds a text.
+    pub fn put_text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        push_json(&mut self.0, text);
+    }
+
+    /// Adds the turns of a conversation, each a text between what stands before and after it.
+    pub fn put_turns<'a>(
+        &mut self,
+        name: &str,
+        turns: impl Iterator<Item = (&'a str, &'a str)>,
+        [before, between, after]: [&str; 3],
+    ) {
+        self.name(name);
+        self.0.push(b'[');
+        for (place, (role, content)) in turns.enumerate() {
+            self.0.extend_from_slice(if place == 0 { b"" } else { b"," });
+            self.0.extend_from_slice(before.as_bytes());
+            push_json(&mut self.0, role);
+            self.0.extend_from_slice(between.as_bytes());
+            push_json(&mut self.0, content);
+            self.0.extend_from_slice(after.as_bytes());
+        }
+        self.0.push(b']');
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        push_json(&mut self.0, name);
+        self.0.push(b':');
+    }
+
+    /// Adds a value.
+    pub fn put(&mut self, name: &str, value: impl Serialize) {
+        self.name(name);
+        let start = self.0.len();
+        // Texts, numbers and what is made of them can always be written, and a vector takes all.
+        if serde_json::to_writer(&mut self.0, &value).is_err() {
+            self.0.truncate(start);
+            self.0.extend_from_slice(b"null");
+        }
+    }
+
+    /// Adds those that are set: what is not set is not sent.
+    pub fn put_set<'a>(&mut self, all: impl IntoIterator<Item = (&'a str, Option<Value>)>) {
+        all.into_iter().for_each(|(name, value)| {
+            if let Some(value) = value {
+                self.put(name, value);
+            }
+        });
+    }
+
+    /// The whole object.
+    fn finish(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push(b'{');
+        }
+        self.0.push(b'}');
+        String::from_utf8(self.0).unwrap_or_default()
+    }
 }
 
 /// What came back.
@@ -120,10 +199,19 @@ impl Setup {
         self.config.max_tokens_param.as_deref().unwrap_or(usual)
     }
 
-    /// The body, with what the configuration adds.
-    pub fn with_extra(&self, mut body: Value) -> Value {
+    /// The body as it is sent, with what the configuration adds.
+    pub fn finish(&self, body: Body) -> String {
+        let text = body.finish();
+        if self.config.extra_body.is_empty() {
+            return text;
+        }
+        serde_json::from_str(&text).map_or(text, |value| self.with_extra(value))
+    }
+
+    /// The same, of a body that is there as a value.
+    pub fn with_extra(&self, mut body: Value) -> String {
         merge(&mut body, &self.config.extra_body);
-        body
+        body.to_string()
     }
 }
 
@@ -146,11 +234,15 @@ fn merge(into: &mut Value, from: &Map<String, Value>) {
 }
 
 /// The system text, with the schema where the server is not told it otherwise.
-pub fn system_text(request: &Request, mode: Option<Structured>) -> Option<String> {
-    with_schema(request.system.clone(), request, mode)
+pub fn system_text(request: &Request, mode: Option<Structured>) -> Option<Cow<'_, str>> {
+    with_schema(request.system.as_deref().map(Cow::Borrowed), request, mode)
 }
 
-fn with_schema(system: Option<String>, request: &Request, mode: Option<Structured>) -> Option<String> {
+fn with_schema<'a>(
+    system: Option<Cow<'a, str>>,
+    request: &Request,
+    mode: Option<Structured>,
+) -> Option<Cow<'a, str>> {
     let asked = match (&request.schema, mode) {
         (Some(schema), Some(Structured::JsonObject | Structured::Prompt)) => format!(
             "Answer with a JSON value that fits this JSON Schema, and with nothing else:\n{}",
@@ -158,12 +250,12 @@ fn with_schema(system: Option<String>, request: &Request, mode: Option<Structure
         ),
         _ => return system,
     };
-    Some(system.map_or(asked.clone(), |system| format!("{system}\n\n{asked}")))
+    Some(system.map_or(asked.clone(), |system| format!("{system}\n\n{asked}")).into())
 }
 
 /// The system text and the turns, for wires whose conversation takes no system messages: they are
 /// joined to the system text, wherever they stand.
-pub fn apart(request: &Request, mode: Option<Structured>) -> Result<(Option<String>, Vec<&Message>)> {
+pub fn apart(request: &Request, mode: Option<Structured>) -> Result<(Option<Cow<'_, str>>, Vec<&Message>)> {
     let (system, turns): (Vec<&Message>, Vec<&Message>) =
         request.messages.iter().partition(|message| message.role == "system");
     if turns.is_empty() {
@@ -172,13 +264,8 @@ pub fn apart(request: &Request, mode: Option<Structured>) -> Result<(Option<Stri
     }
     let texts = request.system.iter().chain(system.into_iter().map(|message| &message.content));
     let texts: Vec<&str> = texts.map(String::as_str).collect();
-    let joined = (!texts.is_empty()).then(|| texts.join("\n\n"));
+    let joined = (!texts.is_empty()).then(|| texts.join("\n\n").into());
     Ok((with_schema(joined, request, mode), turns))
-}
-
-/// Puts what is set into a body; what is not set is not sent.
-pub fn put(body: &mut Map<String, Value>, all: impl IntoIterator<Item = (impl Into<String>, Option<Value>)>) {
-    body.extend(all.into_iter().filter_map(|(name, value)| Some((name.into(), value?))));
 }
 
 /// The texts, joined; none when there are none.
@@ -193,6 +280,16 @@ pub fn json_schema_format(schema: &Schema) -> Value {
         Some(strict) => json!({"name": schema.name(), "schema": strict, "strict": true}),
         None => json!({"name": schema.name(), "schema": schema.value(), "strict": false}),
     }
+}
+
+/// A turn as most wires write it.
+pub const CHAT_TURN: [&str; 3] = ["{\"role\":", ",\"content\":", "}"];
+
+/// The role and the text of each message.
+pub fn turns<'a>(
+    messages: impl IntoIterator<Item = &'a Message>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    messages.into_iter().map(|message| (&*message.role, &*message.content))
 }
 
 /// A number of the answer's usage. An absurd one must not overflow a sum.

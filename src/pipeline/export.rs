@@ -1,13 +1,15 @@
-//! Examples become training files: split by group, in an order that does not depend on scheduling,
+//! Lines become training files: split by group, in an order that does not depend on scheduling,
 //! with a manifest that says of each line where it comes from.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::base::{Error, Kind, Result};
-use crate::pipeline::slices::Example;
-use crate::pipeline::split::{Side, check_share, side_of};
+use super::lines::{Line, Sheet};
+use super::rules::Rules;
+use super::slices::Example;
+use super::split::{Side, check_share};
+use crate::base::{Error, Kind, Result, hash};
 
 /// The file that is trained on.
 pub const TRAINING_FILE: &str = "training_data.jsonl";
@@ -16,44 +18,30 @@ pub const VALIDATION_FILE: &str = "validation.jsonl";
 /// The file that says where each line comes from.
 pub const MANIFEST_FILE: &str = "manifest.jsonl";
 
-/// Which assistant messages are learned from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Loss {
-    /// `all`: every one, in every example.
-    #[default]
-    All,
-    /// `new`: only those that no earlier slice of the same transcript carries; the others get
-    /// `"weight": 0`, so that early turns are not learned many times over.
-    New,
+/// A file of the training data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// [`TRAINING_FILE`].
+    Training,
+    /// [`VALIDATION_FILE`].
+    Validation,
+    /// [`MANIFEST_FILE`]: `{file, line, transcript, group, first, last, tokens, truncated}` a
+    /// line, lines and exchanges counted from 1; the training file's first.
+    Manifest,
 }
 
-impl Loss {
-    /// By its name, `all` or `new`.
-    pub fn named(name: &str) -> Result<Loss> {
-        match name {
-            "all" => Ok(Loss::All),
-            "new" => Ok(Loss::New),
-            _ => {
-                Err(Error::new(Kind::Argument, format!("`loss` is `{name}`"))
-                    .hint("it is \"all\" or \"new\""))
-            }
+impl Part {
+    /// All of them; the manifest last, since it speaks of the others.
+    pub const ALL: [Part; 3] = [Part::Training, Part::Validation, Part::Manifest];
+
+    /// The file's name.
+    pub fn file(self) -> &'static str {
+        match self {
+            Part::Training => TRAINING_FILE,
+            Part::Validation => VALIDATION_FILE,
+            Part::Manifest => MANIFEST_FILE,
         }
     }
-}
-
-/// The texts of the training files.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrainingSet {
-    /// Of [`TRAINING_FILE`]: a line `{"messages": [{"role", "content"}, ...]}` an example, in the order
-    /// of transcript id, then last exchange; an assistant message may carry a third key, `"weight": 0`.
-    pub training: String,
-    /// Of [`VALIDATION_FILE`], likewise.
-    pub validation: String,
-    /// Of [`MANIFEST_FILE`]: `{file, line, transcript, group, first, last, tokens, truncated}` a line,
-    /// lines and exchanges counted from 1; the training file's first.
-    pub manifest: String,
-    /// What is in them.
-    pub summary: Summary,
 }
 
 /// What is in the training files.
@@ -65,6 +53,8 @@ pub struct Summary {
     pub validation: SideSummary,
     /// Examples on both sides whose beginning was cut off to fit the budget.
     pub truncated: usize,
+    /// Slices that were left out because they are over it.
+    pub over_budget: u64,
     /// What the user should look at: an empty side.
     pub warnings: Vec<String>,
 }
@@ -82,95 +72,125 @@ pub struct SideSummary {
     pub transcripts: usize,
 }
 
-impl TrainingSet {
-    /// Makes the files' texts of examples in any order. `validation` is the share of groups to hold out
-    /// (0 <= share < 1; 0 holds out nothing): see [`side_of`].
-    pub fn build(examples: &[Example], validation: f64, loss: Loss) -> Result<TrainingSet> {
-        check_share(validation)?;
-        let mut order: Vec<&Example> = examples.iter().collect();
-        order.sort_by_key(|example| (&example.transcript, example.last, example.first));
-        let silent = match loss {
-            Loss::All => vec![HashSet::new(); order.len()],
-            Loss::New => seen_before(&order)?,
+/// Writes the training files, a transcript at a time, in the order of their ids.
+pub struct Writer<P> {
+    /// Takes what comes next in a file.
+    put: P,
+    rules: Rules,
+    training: Counts,
+    validation: Counts,
+    /// The manifest of what is held out, which follows when all the rest has been written.
+    held_out: Vec<u8>,
+    truncated: usize,
+    offline: usize,
+    over_budget: usize,
+}
+
+impl<P: FnMut(Part, &[u8]) -> Result<()>> Writer<P> {
+    /// Begins files that `put` takes.
+    pub fn new(rules: Rules, put: P) -> Result<Writer<P>> {
+        check_share(rules.validation)?;
+        let (training, validation, held_out) = Default::default();
+        Ok(Writer { put, rules, training, validation, held_out, truncated: 0, offline: 0, over_budget: 0 })
+    }
+
+    /// Adds the lines of the next transcript.
+    pub fn add(&mut self, sheet: &Sheet) -> Result<()> {
+        self.over_budget += sheet.over_budget;
+        let mut begin = 0;
+        for run in sheet.lines.chunk_by(|one, next| one.side == next.side) {
+            let (side, end) = (run[0].side, run.last().map_or(begin, |line| line.end));
+            (self.put)(part_of(side), &sheet.text[begin..end])?;
+            begin = end;
+            self.note(side, &sheet.transcript, run)?;
+        }
+        for side in [Side::Training, Side::Validation] {
+            self.counts(side).0.transcripts += usize::from(sheet.lines.iter().any(|line| line.side == side));
+        }
+        Ok(())
+    }
+
+    fn counts(&mut self, side: Side) -> (&mut SideSummary, &mut HashSet<u64>) {
+        let counts = match side {
+            Side::Training => &mut self.training,
+            Side::Validation => &mut self.validation,
         };
-        let (mut training, mut held_out) = (Output::new(TRAINING_FILE), Output::new(VALIDATION_FILE));
-        for (example, silent) in order.iter().zip(&silent) {
-            match side_of(&example.group, validation) {
-                Side::Training => training.add(example, silent)?,
-                Side::Validation => held_out.add(example, silent)?,
+        (&mut counts.of, &mut counts.groups)
+    }
+
+    /// Counts lines, and puts them into the manifest.
+    fn note(&mut self, side: Side, transcript: &str, lines: &[Line]) -> Result<()> {
+        let mut entries = Vec::new();
+        for line in lines {
+            self.truncated += usize::from(line.truncated);
+            self.offline += usize::from(line.offline);
+            let (of, groups) = self.counts(side);
+            of.examples += 1;
+            of.tokens += line.tokens;
+            groups.insert(hash::short(&line.group));
+            let number = of.examples;
+            push_line(&mut entries, &ManifestLine::of(line, part_of(side), number, transcript))?;
+        }
+        match side {
+            Side::Training => (self.put)(Part::Manifest, &entries),
+            Side::Validation => {
+                self.held_out.append(&mut entries);
+                Ok(())
             }
         }
-        let summary = Summary {
-            training: training.summary(),
-            validation: held_out.summary(),
-            truncated: examples.iter().filter(|example| example.truncated).count(),
-            warnings: warnings(&training, &held_out, validation),
-        };
-        let manifest = training.manifest + held_out.manifest.as_str();
-        Ok(TrainingSet { training: training.text, validation: held_out.text, manifest, summary })
     }
-}
 
-/// A file in the making.
-struct Output<'a> {
-    file: &'static str,
-    text: String,
-    manifest: String,
-    counts: SideSummary,
-    groups: BTreeSet<&'a str>,
-    transcripts: BTreeSet<&'a str>,
-}
+    /// Ends the files. An error says that they must not be kept.
+    pub fn finish(mut self) -> Result<Summary> {
+        self.refuse_mixture()?;
+        (self.put)(Part::Manifest, &self.held_out)?;
+        let warnings = warnings(&self.training, &self.validation, self.rules.validation);
+        let (training, validation) = (self.training.summary(), self.validation.summary());
+        let (truncated, over_budget) = (self.truncated, self.over_budget as u64);
+        Ok(Summary { training, validation, truncated, over_budget, warnings })
+    }
 
-impl<'a> Output<'a> {
-    fn new(file: &'static str) -> Output<'a> {
-        Output {
-            file,
-            text: String::new(),
-            manifest: String::new(),
-            counts: SideSummary::default(),
-            groups: BTreeSet::new(),
-            transcripts: BTreeSet::new(),
+    /// Text of the offline stand-ins in a real training file is poison.
+    fn refuse_mixture(&self) -> Result<()> {
+        let (offline, all) = (self.offline, self.training.of.examples + self.validation.of.examples);
+        if self.rules.mix_offline || offline == 0 || offline == all {
+            return Ok(());
         }
+        let message = format!("{offline} of {all} examples were made offline, the rest by a real model");
+        Err(Error::new(Kind::Data, message)
+            .hint("remove the offline transcripts from data/raw/transcripts, or pass #{mix_offline: true}"))
     }
+}
 
-    fn add(&mut self, example: &'a Example, silent: &HashSet<usize>) -> Result<()> {
-        self.counts.examples += 1;
-        self.counts.tokens += example.tokens;
-        self.groups.insert(&example.group);
-        self.transcripts.insert(&example.transcript);
-        let message = |(index, message): (usize, &'a crate::pipeline::tokens::Message)| ChatMessage {
-            role: &message.role,
-            content: &message.content,
-            weight: silent.contains(&index).then_some(0),
-        };
-        let messages = example.messages.iter().enumerate().map(message).collect();
-        push_line(&mut self.text, &ChatLine { messages })?;
-        let Example { transcript, group, first, last, tokens, truncated, .. } = example;
-        let (first, last, tokens, truncated) = (*first, *last, *tokens, *truncated);
-        let line = self.counts.examples;
-        let entry = ManifestLine { file: self.file, line, transcript, group, first, last, tokens, truncated };
-        push_line(&mut self.manifest, &entry)
+/// The examples of one transcript each, in the order of ids.
+pub fn by_transcript(examples: &[Example]) -> Vec<Vec<&Example>> {
+    let mut order: Vec<&Example> = examples.iter().collect();
+    order.sort_by_key(|example| &example.transcript);
+    order.chunk_by(|one, next| one.transcript == next.transcript).map(<[_]>::to_vec).collect()
+}
+
+fn part_of(side: Side) -> Part {
+    match side {
+        Side::Training => Part::Training,
+        Side::Validation => Part::Validation,
     }
+}
 
+/// What is known of a side so far.
+#[derive(Default)]
+struct Counts {
+    of: SideSummary,
+    /// Told apart by their hashes, so that a million take little room.
+    groups: HashSet<u64>,
+}
+
+impl Counts {
     fn summary(&self) -> SideSummary {
-        SideSummary { groups: self.groups.len(), transcripts: self.transcripts.len(), ..self.counts.clone() }
+        SideSummary { groups: self.groups.len(), ..self.of.clone() }
     }
 }
 
 // Typed, since a map would not keep the order of its keys.
-#[derive(Serialize)]
-struct ChatLine<'a> {
-    messages: Vec<ChatMessage<'a>>,
-}
-
-#[derive(Serialize)]
-struct ChatMessage<'a> {
-    role: &'a str,
-    content: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    weight: Option<u8>,
-}
-
 #[derive(Serialize)]
 struct ManifestLine<'a> {
     file: &'a str,
@@ -183,46 +203,22 @@ struct ManifestLine<'a> {
     truncated: bool,
 }
 
-fn push_line(text: &mut String, line: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_string(line);
-    text.push_str(&json.map_err(|e| Error::new(Kind::Internal, format!("cannot write JSON: {e}")))?);
-    text.push('\n');
+impl<'a> ManifestLine<'a> {
+    fn of(line: &'a Line, part: Part, number: usize, transcript: &'a str) -> ManifestLine<'a> {
+        let Line { group, first, last, tokens, truncated, .. } = line;
+        let (first, last, tokens, truncated) = (*first, *last, *tokens, *truncated);
+        ManifestLine { file: part.file(), line: number, transcript, group, first, last, tokens, truncated }
+    }
+}
+
+fn push_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, line)
+        .map_err(|e| Error::new(Kind::Internal, format!("cannot write JSON: {e}")))?;
+    out.push(b'\n');
     Ok(())
 }
 
-/// For each example, which of its messages (by index) are replies that an earlier one of the same
-/// transcript carries. The examples are in order.
-fn seen_before(order: &[&Example]) -> Result<Vec<HashSet<usize>>> {
-    let mut seen: HashMap<&str, HashSet<usize>> = HashMap::new();
-    let mut all = Vec::with_capacity(order.len());
-    for example in order {
-        let replies = replies(example)?;
-        let seen = seen.entry(&example.transcript).or_default();
-        let silent = replies.iter().filter(|(_, exchange)| seen.contains(exchange));
-        all.push(silent.map(|(index, _)| *index).collect());
-        seen.extend(replies.iter().map(|(_, exchange)| *exchange));
-    }
-    Ok(all)
-}
-
-/// The replies of an example: each one's index among the messages, and its exchange's number.
-fn replies(example: &Example) -> Result<Vec<(usize, usize)>> {
-    let messages = example.messages.iter().enumerate();
-    let indexes = messages.filter(|(_, message)| message.role == "assistant").map(|(index, _)| index);
-    let replies: Vec<(usize, usize)> = indexes.zip(example.first..).collect();
-    if replies.len() == (example.last + 1).saturating_sub(example.first) {
-        return Ok(replies);
-    }
-    let Example { transcript, first, last, .. } = example;
-    let message = format!(
-        "an example of transcript `{transcript}` has {} assistant messages for exchanges {first} to {last}",
-        replies.len()
-    );
-    Err(Error::new(Kind::Argument, message)
-        .hint("`loss: \"new\"` needs one assistant message an exchange: use `loss: \"all\"`"))
-}
-
-fn warnings(training: &Output, held_out: &Output, share: f64) -> Vec<String> {
+fn warnings(training: &Counts, held_out: &Counts, share: f64) -> Vec<String> {
     let groups = training.groups.len() + held_out.groups.len();
     let plural = if groups == 1 { "group is" } else { "groups are" };
     let mut warnings = Vec::new();
@@ -243,9 +239,38 @@ fn warnings(training: &Output, held_out: &Output, share: f64) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::pipeline::rules::{GroupBy, Loss};
     use crate::pipeline::tokens::Message;
     use proptest::prelude::*;
+
+    /// The texts of the three files, and the summary.
+    #[derive(Debug, PartialEq)]
+    struct TrainingSet {
+        training: String,
+        validation: String,
+        manifest: String,
+        summary: Summary,
+    }
+
+    impl TrainingSet {
+        fn build(examples: &[Example], validation: f64, loss: Loss) -> Result<TrainingSet> {
+            let rules = Rules { validation, loss, group: GroupBy::Group, mix_offline: false };
+            let mut files = Part::ALL.map(|_| Vec::new());
+            let mut writer = Writer::new(rules, |part, bytes: &[u8]| {
+                files[part as usize].extend_from_slice(bytes);
+                Ok(())
+            })?;
+            for examples in by_transcript(examples) {
+                writer.add(&Sheet::of_examples(&examples, &rules)?)?;
+            }
+            let summary = writer.finish()?;
+            let [training, validation, manifest] = files.map(|bytes| String::from_utf8(bytes).unwrap());
+            Ok(TrainingSet { training, validation, manifest, summary })
+        }
+    }
 
     fn example(transcript: &str, group: &str, first: usize, last: usize) -> Example {
         let mut messages = vec![Message::new("system", "s")];
@@ -329,6 +354,15 @@ mod tests {
         assert!(warning(&one, 1e-9)[0].starts_with("nothing is held out"));
         assert!(warning(&one, 1.0 - 1e-9)[0].starts_with("nothing to train on"));
         assert_eq!(warning(&one, 0.0), [""; 0]);
+    }
+
+    #[test]
+    fn offline_text_and_a_models_do_not_mix() {
+        let mut examples = [example("a", "g", 1, 3), example("b", "h", 1, 3)];
+        examples[1].offline = true;
+        let error = TrainingSet::build(&examples, 0.1, Loss::All).unwrap_err();
+        assert_eq!(error.message(), "1 of 2 examples were made offline, the rest by a real model");
+        assert!(TrainingSet::build(&examples[1..], 0.1, Loss::All).is_ok());
     }
 
     fn sets() -> impl Strategy<Value = Vec<Example>> {

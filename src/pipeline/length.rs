@@ -10,8 +10,17 @@ const LONG: f64 = 2.0;
 /// The words of a text, as Python's `str.split()` counts them: runs of anything but Unicode white
 /// space, to which Python adds the separators U+001C to U+001F.
 pub fn words(text: &str) -> usize {
+    split(text).count()
+}
+
+/// The first words of a text, a space between them.
+pub fn leading_words(text: &str, count: usize) -> String {
+    split(text).take(count).collect::<Vec<_>>().join(" ")
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
     let blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-    text.split(blank).filter(|word| !word.is_empty()).count()
+    text.split(blank).filter(|word| !word.is_empty())
 }
 
 /// The lengths of one turn.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::rng::Rng;
-use crate::pipeline::tokens::{Encoding, Message, count_exchange, count_system};
+use crate::pipeline::tokens::{Encoding, Message, count_message, count_system};
 use crate::pipeline::transcript::{Exchange, Transcript};
 
 /// The longest conversation that is sliced, in exchanges: more slice points than this would not fit
@@ -159,32 +159,68 @@ pub struct Sliced {
     pub over_budget: usize,
 }
 
-/// Slices a transcript. Every text is counted once, whatever the number of slices.
-pub fn slice_transcript(transcript: &Transcript, system: &str, options: &SliceOptions) -> Result<Sliced> {
-    let points = get_slice_points(transcript.exchanges.len(), &transcript.id, &options.bounds)?;
-    let mut sliced = Sliced { examples: Vec::with_capacity(points.len()), over_budget: 0 };
+/// A part of a conversation that becomes an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// How many exchanges stand before it: more than none when its beginning was cut off to fit the budget.
+    pub skipped: usize,
+    /// Its last exchange, 1-based and included: the slice point.
+    pub last: usize,
+    /// What its messages cost.
+    pub tokens: usize,
+}
+
+/// Where a conversation is cut.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// In the order of their slice points.
+    pub parts: Vec<Part>,
+    /// How many slices were left out because they cost too much.
+    pub over_budget: usize,
+}
+
+/// Cuts the conversation `id` of these exchanges, with a system message of so many tokens. Every text is counted
+/// once, whatever the number of slices.
+pub fn cut<'t>(
+    id: &str,
+    exchanges: impl ExactSizeIterator<Item = [&'t str; 2]>,
+    system: usize,
+    options: &SliceOptions,
+) -> Result<Cut> {
+    let points = get_slice_points(exchanges.len(), id, &options.bounds)?;
+    let mut cut = Cut { parts: Vec::with_capacity(points.len()), over_budget: 0 };
     if points.is_empty() {
-        return Ok(sliced);
+        return Ok(cut);
     }
-    let costs = Costs::of(&transcript.exchanges, system, options.encoding);
-    let group = transcript.group();
-    let offline = transcript.rest.get("offline") == Some(&true.into());
+    let costs = Costs::of(exchanges, system, options.encoding);
     for last in points {
         match costs.first_that_fits(last, options) {
-            Some(first) => sliced.examples.push(Example {
-                transcript: transcript.id.clone(),
-                group: group.clone(),
-                first: first + 1,
-                last,
-                tokens: costs.between(first, last),
-                truncated: first > 0,
-                offline,
-                messages: messages(system, &transcript.exchanges[first..last]),
-            }),
-            None => sliced.over_budget += 1,
+            Some(skipped) => {
+                cut.parts.push(Part { skipped, last, tokens: costs.between(skipped, last) });
+            }
+            None => cut.over_budget += 1,
         }
     }
-    Ok(sliced)
+    Ok(cut)
+}
+
+/// Slices a transcript.
+pub fn slice_transcript(transcript: &Transcript, system: &str, options: &SliceOptions) -> Result<Sliced> {
+    let texts = transcript.exchanges.iter().map(|exchange| [&*exchange.user, &*exchange.assistant]);
+    let cut = cut(&transcript.id, texts, count_system(system, options.encoding), options)?;
+    let group = transcript.group();
+    let offline = transcript.rest.get("offline") == Some(&true.into());
+    let example = |part: &Part| Example {
+        transcript: transcript.id.clone(),
+        group: group.clone(),
+        first: part.skipped + 1,
+        last: part.last,
+        tokens: part.tokens,
+        truncated: part.skipped > 0,
+        offline,
+        messages: messages(system, &transcript.exchanges[part.skipped..part.last]),
+    };
+    Ok(Sliced { examples: cut.parts.iter().map(example).collect(), over_budget: cut.over_budget })
 }
 
 /// What each beginning of a conversation costs.
@@ -195,14 +231,14 @@ struct Costs {
 }
 
 impl Costs {
-    fn of(exchanges: &[Exchange], system: &str, encoding: Encoding) -> Costs {
+    fn of<'t>(exchanges: impl Iterator<Item = [&'t str; 2]>, system: usize, encoding: Encoding) -> Costs {
         let mut sums = vec![0];
         let mut total = 0;
-        for exchange in exchanges {
-            total += count_exchange(exchange, encoding);
+        for texts in exchanges {
+            total += texts.map(|text| count_message(text, encoding)).iter().sum::<usize>();
             sums.push(total);
         }
-        Costs { system: count_system(system, encoding), sums }
+        Costs { system, sums }
     }
 
     /// An example that leaves out the exchanges before `first` and those from `last` on.
@@ -245,7 +281,7 @@ fn argument(message: impl Into<String>, hint: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::tokens::count_messages;
+    use crate::pipeline::tokens::{count_exchange, count_messages};
     use proptest::prelude::*;
 
     fn transcript(turns: usize) -> Transcript {

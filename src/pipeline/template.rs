@@ -4,13 +4,55 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use minijinja::value::{Serde, Value as Jinja};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::{Error, Kind, Place, Result, suggest};
+
+/// The texts of templates by the names that include them; none: there is no such template.
+type Texts = HashMap<String, Option<String>>;
+
+/// Templates that were rendered: each is compiled once, as long as its text and those that it includes stay as
+/// they are.
+#[derive(Default)]
+pub struct Templates(Mutex<HashMap<String, Arc<Compiled>>>);
+
+/// Templates that are kept compiled.
+const MOST: usize = 100;
+
+impl Templates {
+    /// Renders a template like [`render`].
+    pub fn render(
+        &self,
+        name: &str,
+        text: &str,
+        vars: &impl Serialize,
+        load: &dyn Fn(&str) -> Result<Option<String>>,
+    ) -> Result<String> {
+        let known = self.lock().get(name).cloned();
+        if let Some(compiled) = known
+            && compiled.is_of(text, load)?
+            && let Some(rendered) = compiled.render(vars)
+        {
+            return Ok(rendered);
+        }
+        let (rendered, compiled) = render_anew(name, text, vars, load)?;
+        let mut all = self.lock();
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(name.into(), Arc::new(compiled));
+        Ok(rendered)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Compiled>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Renders a template. `name` is its file's in errors; `vars` is a map of what it may use; `load` gives
 /// the text of a template that it includes, imports or extends, by the name it uses (`None`: there is
@@ -18,45 +60,86 @@ use crate::base::{Error, Kind, Place, Result, suggest};
 pub fn render(
     name: &str,
     text: &str,
-    vars: &Value,
+    vars: &impl Serialize,
     load: &dyn Fn(&str) -> Result<Option<String>>,
 ) -> Result<String> {
-    let mut texts: HashMap<String, Option<String>> = HashMap::new();
-    // Rendering has no effects, so what it turns out to include is loaded in between and it starts
-    // again: a loader within minijinja would have to outlive this call.
+    Ok(render_anew(name, text, vars, load)?.0)
+}
+
+/// Rendering has no effects, so what it turns out to include is loaded in between and it starts again: a loader
+/// within minijinja would have to outlive this call.
+fn render_anew(
+    name: &str,
+    text: &str,
+    vars: &impl Serialize,
+    load: &dyn Fn(&str) -> Result<Option<String>>,
+) -> Result<(String, Compiled)> {
+    let mut parts = Texts::new();
     loop {
-        let wanted = Arc::new(Mutex::new(BTreeSet::new()));
-        let rendered = render_with(name, text, vars, texts.clone(), Arc::clone(&wanted));
-        let wanted = std::mem::take(&mut *wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        let compiled = Compiled::of(name, text, parts.clone())?;
+        let rendered = compiled.try_render(vars);
+        let wanted = std::mem::take(&mut *compiled.wanted());
         if wanted.is_empty() {
-            return rendered;
+            let told = |e| explain(name, text, &e, serde_json::to_value(vars).ok().as_ref());
+            return Ok((rendered.map_err(told)?, compiled));
         }
         for part in wanted {
             let part_text = load(&part)?;
-            texts.insert(part, part_text);
+            parts.insert(part, part_text);
         }
     }
 }
 
-/// Renders with the included texts known so far; the names of others are noted as wanted.
-fn render_with(
-    name: &str,
-    text: &str,
-    vars: &Value,
-    texts: HashMap<String, Option<String>>,
+/// A template with what it includes.
+struct Compiled {
+    name: String,
+    text: String,
+    parts: Texts,
+    env: Environment<'static>,
+    /// The names that it asked for beyond its parts.
     wanted: Arc<Mutex<BTreeSet<String>>>,
-) -> Result<String> {
-    let mut env = environment();
-    env.set_loader(move |part: &str| {
-        let known = texts.get(part).cloned();
-        if known.is_none() {
-            wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(part.to_string());
+}
+
+impl Compiled {
+    fn of(name: &str, text: &str, parts: Texts) -> Result<Compiled> {
+        let (mut env, wanted) = (environment(), Arc::new(Mutex::new(BTreeSet::new())));
+        let (known, asked) = (parts.clone(), Arc::clone(&wanted));
+        env.set_loader(move |part: &str| {
+            let text = known.get(part).cloned();
+            if text.is_none() {
+                asked.lock().unwrap_or_else(PoisonError::into_inner).insert(part.to_string());
+            }
+            Ok(text.flatten())
+        });
+        env.add_template_owned(name.to_string(), text.to_string())
+            .map_err(|e| explain(name, text, &e, None))?;
+        Ok(Compiled { name: name.into(), text: text.into(), parts, env, wanted })
+    }
+
+    /// Whether it was made of these texts.
+    fn is_of(&self, text: &str, load: &dyn Fn(&str) -> Result<Option<String>>) -> Result<bool> {
+        for (part, known) in &self.parts {
+            if load(part)? != *known {
+                return Ok(false);
+            }
         }
-        Ok(known.flatten())
-    });
-    env.template_from_named_str(name, text)
-        .and_then(|template| template.render(Serde(vars)))
-        .map_err(|e| explain(name, text, &e, Some(vars)))
+        Ok(self.text == text)
+    }
+
+    /// The text; none when it cannot be rendered without more than is known, or at all.
+    fn render(&self, vars: &impl Serialize) -> Option<String> {
+        let rendered = self.try_render(vars).ok();
+        // It is asked once for each name: after that, nobody knows whether it was there.
+        rendered.filter(|_| self.wanted().is_empty())
+    }
+
+    fn try_render(&self, vars: &impl Serialize) -> std::result::Result<String, minijinja::Error> {
+        self.env.get_template(&self.name)?.render(Serde(vars))
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The variables that a template uses and does not set itself, without what Jinja provides (`range`)
@@ -233,6 +316,28 @@ mod tests {
             render("p.md", "{% include 'denied.md' %}", &vars, &load).unwrap_err().kind(),
             Kind::Denied
         );
+    }
+
+    #[test]
+    fn what_is_compiled_follows_its_texts() {
+        let templates = Templates::default();
+        let part = Mutex::new("one".to_string());
+        let load = |name: &str| Ok((name == "part.md").then(|| part.lock().unwrap().clone()));
+        let say = |text: &str, vars: Value| templates.render("p.md", text, &vars, &load).unwrap();
+        let text = "{{ x }} {% if more %}{% include 'part.md' %}{% endif %}";
+        assert_eq!(say(text, json!({"x": 1, "more": false})), "1 ");
+        assert_eq!(say(text, json!({"x": 2, "more": true})), "2 one");
+        assert_eq!(say(text, json!({"x": 3, "more": true})), "3 one");
+        *part.lock().unwrap() = "two".into();
+        assert_eq!(say(text, json!({"x": 4, "more": true})), "4 two");
+        assert_eq!(say("{{ x }}!", json!({"x": 5})), "5!");
+        let optional = "{% include 'gone.md' ignore missing %}{{ x }}";
+        assert_eq!(
+            (say(optional, json!({"x": 6})), say(optional, json!({"x": 7}))),
+            ("6".into(), "7".into())
+        );
+        let error = templates.render("p.md", optional, &json!({}), &load).unwrap_err();
+        assert_eq!(error.message(), "`x` is undefined");
     }
 
     #[test]

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::base::json::{Entry, Json};
 use crate::base::{Error, Kind, Place, Result, hash};
+
+/// The keys of an exchange, in the order of a pair.
+pub(super) const SIDES: [&str; 2] = ["user", "assistant"];
 
 /// What the user said and what the assistant answered. Deserialises from
 /// `{"user": ..., "assistant": ...}` and from `["...", "..."]` alike; writes the former.
@@ -50,12 +54,8 @@ struct Shape {
 impl Transcript {
     /// Reads the text of a transcript's file; `file` is its name in errors.
     pub fn parse(file: &str, text: &str) -> Result<Transcript> {
-        let fault = |e| json_fault(file, text, &e);
-        let value: Value = serde_json::from_str(text).map_err(fault)?;
-        if let Err(error) = serde_json::from_str::<Shape>(text) {
-            return Err(json_fault(file, text, &error));
-        }
-        Transcript::from_value(&value).map_err(|e| e.at(Place::new(file, text, 1, 1)))
+        let value = read(file, text)?.into_value();
+        serde_json::from_value(value).map_err(|e| shape_fault(".", &e.to_string()))
     }
 
     /// Reads a transcript from a value: a fault names the path of what is wrong.
@@ -80,6 +80,49 @@ impl Transcript {
             _ => self.id.clone(),
         }
     }
+}
+
+/// The content of a transcript's file, its shape checked; `file` is its name in errors.
+pub fn read<'a>(file: &str, text: &'a str) -> Result<Json<'a>> {
+    match Json::parse(text) {
+        Ok(json) if has_shape(&json) => Ok(json),
+        // Read again, at leisure, for what is wrong and where.
+        _ => Err(fault_of(file, text)),
+    }
+}
+
+fn has_shape(json: &Json) -> bool {
+    let Json::Object(entries) = json else { return false };
+    let id = |value: &Json| matches!(value, Json::Text(id) if !id.is_empty());
+    let exchanges = |value: &Json| matches!(value, Json::List(items) if items.iter().all(is_exchange));
+    only(entries, "id").is_some_and(id) && only(entries, "exchanges").is_some_and(exchanges)
+}
+
+fn is_exchange(json: &Json) -> bool {
+    let is_text = |value: &Json| matches!(value, Json::Text(_));
+    match json {
+        Json::Object(entries) => SIDES.iter().all(|side| only(entries, side).is_some_and(is_text)),
+        Json::List(pair) => pair.len() == 2 && pair.iter().all(is_text),
+        _ => false,
+    }
+}
+
+/// The value of a key that is there exactly once.
+fn only<'j, 'a>(entries: &'j [Entry<'a>], key: &str) -> Option<&'j Json<'a>> {
+    let mut found = entries.iter().filter(|(name, _)| name == key);
+    found.next().filter(|_| found.next().is_none()).map(|(_, value)| value)
+}
+
+fn fault_of(file: &str, text: &str) -> Error {
+    let value = match serde_json::from_str::<Value>(text) {
+        Ok(value) => value,
+        Err(error) => return json_fault(file, text, &error),
+    };
+    if let Err(error) = serde_json::from_str::<Shape>(text) {
+        return json_fault(file, text, &error);
+    }
+    let fault = Transcript::from_value(&value).err().unwrap_or_else(|| shape_fault(".", "wrong shape"));
+    fault.at(Place::new(file, text, 1, 1))
 }
 
 /// An unreadable or misshapen JSON text, at its line and column.
@@ -175,8 +218,26 @@ mod tests {
         assert_eq!(error.message(), "not a transcript: missing key `id`");
         let error = Transcript::from_value(&json!({"id": "t", "exchanges": [{"user": "x"}]})).unwrap_err();
         assert_eq!(error.message(), "not a transcript: `exchanges[0]`: missing key `assistant`");
+        let error = Transcript::parse("t.json", r#"{"id": "", "exchanges": []}"#).unwrap_err();
+        assert_eq!(error.message(), "not a transcript: `id`: it is empty");
         let error = Transcript::from_value(&json!({"id": "", "exchanges": []})).unwrap_err();
         assert_eq!(error.message(), "not a transcript: `id`: it is empty");
+    }
+
+    #[test]
+    fn what_stands_there_twice_or_by_threes_is_refused() {
+        for (text, what) in [
+            (r#"{"id": "t", "id": "u", "exchanges": []}"#, "the key is there twice: `id`"),
+            (r#"{"id": "t", "exchanges": [], "exchanges": []}"#, "twice: `exchanges`"),
+            (r#"{"id": "t", "exchanges": [{"user": "a", "assistant": "b", "user": "c"}]}"#, "twice: `user`"),
+            (r#"{"id": "t", "exchanges": [["a", "b", "c"]]}"#, "not valid JSON"),
+            (r#"{"id": "t", "exchanges": [["a"]]}"#, "expected `user` and `assistant`"),
+            (r#"{"id": "t", "exchanges": ["a"]}"#, "expected a map with `user` and `assistant`"),
+            (r#"["t", []]"#, "not a transcript"),
+        ] {
+            let error = Transcript::parse("t.json", text).unwrap_err();
+            assert!(error.message().contains(what), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::base::cancel::Stop;
 use crate::base::config::Limits;
 use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
-use crate::work::pool::STACK_BYTES;
+use crate::work::threads::STACK_BYTES;
 
 /// How deep expressions may nest, outside and inside of functions.
 const EXPRESSION_DEPTH: (usize, usize) = (128, 64);

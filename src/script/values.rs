@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Map};
+use serde::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
 use crate::base::{Error, Kind, Result};
@@ -24,6 +25,57 @@ pub fn to_json(value: &Dynamic) -> Result<Value> {
 /// A script's map as a JSON object (keys in sorted order: Rhai keeps no other).
 pub fn map_to_json(map: &Map) -> Result<serde_json::Map<String, Value>> {
     object(map, "", 0)
+}
+
+/// A script's map that holds only plain values: it serialises as [`map_to_json`] would write it, without the way
+/// through JSON.
+pub struct Plain<'a>(&'a Map);
+
+impl<'a> Plain<'a> {
+    /// Refuses what cannot be written down, with its path.
+    pub fn of(map: &'a Map) -> Result<Plain<'a>> {
+        match map.values().all(|value| is_plain(value, 1)) {
+            true => Ok(Plain(map)),
+            // It knows the path.
+            false => map_to_json(map).map(|_| Plain(map)),
+        }
+    }
+}
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key.as_str(), PlainValue(value))))
+    }
+}
+
+struct PlainValue<'a>(&'a Dynamic);
+
+impl Serialize for PlainValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        if let Ok(text) = self.0.as_immutable_string_ref() {
+            return serializer.serialize_str(&text);
+        }
+        if let Ok(map) = self.0.as_map_ref() {
+            return Plain(&map).serialize(serializer);
+        }
+        match self.0.as_array_ref() {
+            Ok(items) => serializer.collect_seq(items.iter().map(PlainValue)),
+            Err(_) => to_json(self.0).map_err(serde::ser::Error::custom)?.serialize(serializer),
+        }
+    }
+}
+
+fn is_plain(value: &Dynamic, depth: usize) -> bool {
+    if depth > DEEPEST {
+        return false;
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return map.values().all(|value| is_plain(value, depth + 1));
+    }
+    if let Ok(items) = value.as_array_ref() {
+        return items.iter().all(|value| is_plain(value, depth + 1));
+    }
+    value.is_string() || scalar(value).is_some_and(|scalar| scalar.is_ok())
 }
 
 /// JSON as a script's value: `null` is `()`, integers beyond 64 bits become floats.

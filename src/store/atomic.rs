@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::{Dir, OpenOptions, Permissions};
+use cap_std::fs::{Dir, OpenOptions};
 
 use super::paths::display;
 use crate::base::{Error, Kind, Result};
@@ -74,14 +74,58 @@ pub fn replace(dir: &Dir, path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The same with whatever `write` writes.
 pub fn replace_with(dir: &Dir, path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
-    let failed = |e| disk_error("write", path, &e);
-    let old = dir.metadata(path).ok().map(|old| old.permissions());
-    let (aside, file) = open_aside(dir, path).map_err(failed)?;
-    if let Err(error) = fill(file, old, write).and_then(|_| dir.rename(&aside, dir, path)) {
-        let _ = dir.remove_file(&aside);
-        return Err(failed(error));
+    let mut aside = Aside::open(dir, path)?;
+    write(&mut aside.file).map_err(|e| disk_error("write", path, &e))?;
+    aside.flush()?;
+    aside.put()
+}
+
+/// A file that is written aside. Unless it is put in its place, it goes.
+pub struct Aside<'d> {
+    dir: &'d Dir,
+    path: PathBuf,
+    /// Where it stands until then; none once it has its name.
+    aside: Option<PathBuf>,
+    /// It stays open, and so locked, until it has its name.
+    pub file: File,
+}
+
+impl<'d> Aside<'d> {
+    /// Begins a file that is to stand at `path`, with the permissions of the one that stands there now.
+    pub fn open(dir: &'d Dir, path: &Path) -> Result<Aside<'d>> {
+        let failed = |e| disk_error("write", path, &e);
+        let old = dir.metadata(path).ok().map(|old| old.permissions());
+        let (aside, file) = open_aside(dir, path).map_err(failed)?;
+        let aside = Aside { dir, path: path.into(), aside: Some(aside), file };
+        if let Some(permissions) = old {
+            let permissions = permissions.into_std(&aside.file).map_err(failed)?;
+            aside.file.set_permissions(permissions).map_err(failed)?;
+        }
+        Ok(aside)
     }
-    sync_parent(dir, path)
+
+    /// Brings what was written to the disk.
+    pub fn flush(&self) -> Result<()> {
+        self.file.sync_all().map_err(|e| disk_error("write", &self.path, &e))
+    }
+
+    /// Gives it its name, for good.
+    pub fn put(mut self) -> Result<()> {
+        if let Some(aside) = &self.aside {
+            self.dir.rename(aside, self.dir, &self.path).map_err(|e| disk_error("write", &self.path, &e))?;
+            self.aside = None;
+        }
+        sync_parent(self.dir, &self.path)
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        if let Some(aside) = &self.aside {
+            // Best effort: a leftover is in nobody's way.
+            let _ = self.dir.remove_file(aside);
+        }
+    }
 }
 
 /// A new file beside `path`, locked for as long as it is open: so another run can tell it from a leftover.
@@ -96,20 +140,6 @@ fn open_aside(dir: &Dir, path: &Path) -> io::Result<(PathBuf, File)> {
             return Ok((aside, file));
         }
     }
-}
-
-/// The file stays open, and so locked, until it has its name.
-fn fill(
-    mut file: File,
-    permissions: Option<Permissions>,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<File> {
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions.into_std(&file)?)?;
-    }
-    write(&mut file)?;
-    file.sync_all()?;
-    Ok(file)
 }
 
 /// A fresh name beside `path`; cut so that it never grows too long for the file system.

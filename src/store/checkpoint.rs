@@ -113,18 +113,21 @@ impl Checkpoint {
 
     /// The last record of `id`.
     pub fn record(&self, id: &str) -> Result<Option<Value>> {
-        self.entry(id).map(|entry| self.read_record(&entry)).transpose()
+        self.entry(id).map(|entry| self.read(&entry)).transpose()
     }
 
     /// Calls `each` with every id's last record, in the order of the ids' first records, one in memory at a time.
     pub fn for_each_record(&self, mut each: impl FnMut(&str, Value) -> Result<()>) -> Result<()> {
         for position in 0.. {
-            let next =
-                self.read_index(|index| index.at(position).map(|(id, entry)| (id.to_string(), *entry)));
-            let Some((id, entry)) = next else { break };
-            each(&id, self.read_record(&entry)?)?;
+            let Some((id, entry)) = self.at(position) else { break };
+            each(&id, self.read(&entry)?)?;
         }
         Ok(())
+    }
+
+    /// An id by its place among the ids, in the order of their first records, and what is known of it now.
+    pub fn at(&self, position: usize) -> Option<(String, Entry)> {
+        self.read_index(|index| index.at(position).map(|(id, entry)| (id.to_string(), *entry)))
     }
 
     /// Appends a record; it is on disk when this returns. One that could not be read again is refused.
@@ -168,7 +171,8 @@ impl Checkpoint {
         Ok(line)
     }
 
-    fn read_record(&self, entry: &Entry) -> Result<Value> {
+    /// The record that an entry speaks of, also when a later one has come since.
+    pub fn read(&self, entry: &Entry) -> Result<Value> {
         let line = self.line(entry)?;
         serde_json::from_slice(&line).map_err(|e| self.damaged(entry, &line, &json_fault(&e)))
     }

@@ -4,12 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
 use globset::GlobBuilder;
 
+use super::known::{self, KnownTexts};
+use super::rewrite::Rewrite;
 use super::scratch::Scratch;
 use super::{Checkpoint, atomic, paths};
 use crate::base::{Error, Kind, Result};
@@ -27,6 +29,8 @@ pub struct Project {
     appended: Mutex<HashSet<PathBuf>>,
     /// Directories that were searched for what crashes left.
     tidied: Mutex<HashSet<PathBuf>>,
+    /// Texts that were read, by the path that scripts used.
+    texts: KnownTexts,
     /// The checkpoints that this run holds, so that its scripts share them instead of locking each other out.
     held: Mutex<HashMap<PathBuf, Weak<Checkpoint>>>,
 }
@@ -45,8 +49,8 @@ impl Project {
             Error::io(Kind::NotFound, "open the project at", absolute.display(), &e)
                 .hint("name its directory with --project DIR, or make one with `fthost init DIR`")
         })?;
-        let (scratch, appended, tidied, held) = Default::default();
-        Ok(Project { root: absolute, dir, scratch, appended, tidied, held })
+        let (scratch, appended, tidied, texts, held) = Default::default();
+        Ok(Project { root: absolute, dir, scratch, appended, tidied, texts, held })
     }
 
     /// The same, left as it is: what is written goes to another directory, and is read from there.
@@ -100,6 +104,22 @@ impl Project {
         let mut file = self.open_read(path)?;
         file.read_to_end(&mut bytes).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
         String::from_utf8(bytes).map_err(|e| not_utf8(path, e.utf8_error().valid_up_to()))
+    }
+
+    /// A text file that is read many times: from memory for as long as the file stays what it is.
+    pub fn known_text(&self, path: &str) -> Result<Arc<str>> {
+        if let Some(text) = self.texts.get(path) {
+            return Ok(text);
+        }
+        let (_, real) = self.locate(path)?;
+        let place = self.root.join(&real);
+        let stamp = known::stamp(&place);
+        let text: Arc<str> = self.read_text(path)?.into();
+        // What scripts may write is read anew.
+        if !real.starts_with("data") {
+            self.texts.keep(path, place, stamp, &text);
+        }
+        Ok(text)
     }
 
     /// A file to stream from.
@@ -192,20 +212,37 @@ impl Project {
 
     /// Replaces the file at `path`, wholly or not at all. Refuses a checkpoint.
     pub fn write_whole(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let real = self.place_to_overwrite(path)?;
+        self.replace(&real, bytes)
+    }
+
+    /// The same bit by bit.
+    pub fn rewrite(&self, path: &str) -> Result<Rewrite<'_>> {
+        Rewrite::open(self, path)
+    }
+
+    /// Where a file stands that may be replaced wholly.
+    pub(super) fn place_to_overwrite(&self, path: &str) -> Result<PathBuf> {
         let real = self.place_to_write(path)?;
         self.refuse_checkpoint(path, &real)?;
-        self.replace(&real, bytes)
+        Ok(real)
     }
 
     /// The same for a file of this layer's own, by where it really stands.
     pub(super) fn replace(&self, real: &Path, bytes: &[u8]) -> Result<()> {
+        self.make_room(real)?;
+        atomic::replace(self.target(), real, bytes)
+    }
+
+    /// Makes the directories above a file, rid of what crashes left there.
+    pub(super) fn make_room(&self, real: &Path) -> Result<()> {
         let parent = real.parent().unwrap_or(Path::new("."));
         atomic::make_parents(self.target(), real)?;
         // Once a run: a directory may be large.
         if self.tidied.lock().unwrap_or_else(PoisonError::into_inner).insert(parent.into()) {
             atomic::tidy(self.target(), parent);
         }
-        atomic::replace(self.target(), real, bytes)
+        Ok(())
     }
 
     /// Removes a file of this layer's own below `data/`, if there is one.

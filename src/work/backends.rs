@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Scope, World};
 use crate::base::config::kinds::{Answers, key_variables, kind_names, kind_of};
 use crate::base::config::{BackendConfig, Choice, KeyEnv, Params};
+use crate::base::latency::Latency;
 use crate::base::{Error, Kind, Result, suggest};
 use crate::llm::{self, Reply, Request, Schema, Secret};
 
@@ -90,6 +91,8 @@ pub struct Spent {
     pub usd: Option<f64>,
     /// Whether tokens are estimated (script backends bill none).
     pub estimated: bool,
+    /// How long replies took; of scripts nobody counts it.
+    pub latency: Latency,
     /// Why nothing is sent at this moment, and until when.
     pub waiting: Option<llm::Waiting>,
     /// Requests that may be on the wire at this moment, and by the configuration; none for scripts.
@@ -158,6 +161,7 @@ fn spent(line: &Line) -> Spent {
                 output_tokens: stats.output_tokens,
                 usd: stats.usd,
                 estimated: false,
+                latency: backend.latency(),
                 waiting: stats.waiting,
                 concurrency: Some((stats.concurrency, stats.configured)),
             }

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod call;
 pub mod doctor;
 pub mod dry;
+pub mod in_order;
 pub mod plan;
 pub mod pool;
 pub mod process;
@@ -14,6 +15,7 @@ pub mod retry;
 pub mod scope;
 pub mod settings;
 pub mod status;
+pub mod threads;
 pub mod world;
 
 pub use backends::Backend;

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Backend;
+use crate::base::escape::push_json;
 use crate::base::hash::canonical;
 use crate::base::{Error, Kind, Result};
 use crate::llm::purse::Charge;
@@ -216,19 +217,31 @@ pub fn branch_name(branch: &[usize]) -> String {
     branch.iter().map(usize::to_string).collect::<Vec<_>>().join("/")
 }
 
-/// What tells questions apart: whom, what, and with which parameters.
+/// What tells questions apart: whom, what, and with which parameters, as canonical JSON.
 pub fn request_hash(backend: &Backend, identity: &Identity, request: &Request) -> RequestHash {
+    question_hash(&backend.name, identity, &backend.extra_body, request)
+}
+
+fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request: &Request) -> RequestHash {
     let Request { messages, system, params, schema } = request;
-    let question = json!([
-        backend.name,
-        identity,
-        messages,
-        system,
-        params,
-        backend.extra_body,
-        schema.as_ref().map(|schema| schema.value())
-    ]);
-    let digest = Sha256::digest(canonical(&question).as_bytes());
+    let mut text = Vec::with_capacity(request.bytes() * 17 / 16 + messages.len() * 40 + 500);
+    text.extend_from_slice(format!("[{},{},[", json!(backend), canonical(&json!(identity))).as_bytes());
+    for (place, message) in messages.iter().enumerate() {
+        text.extend_from_slice(if place == 0 { b"{\"content\":" } else { b",{\"content\":" });
+        push_json(&mut text, &message.content);
+        text.extend_from_slice(b",\"role\":");
+        push_json(&mut text, &message.role);
+        text.push(b'}');
+    }
+    text.extend_from_slice(b"],");
+    match system {
+        Some(system) => push_json(&mut text, system),
+        None => text.extend_from_slice(b"null"),
+    }
+    let schema = schema.as_ref().map_or("null".into(), |schema| canonical(schema.value()));
+    let rest = format!(",{},{},{schema}]", canonical(&json!(params)), canonical(extra_body));
+    text.extend_from_slice(rest.as_bytes());
+    let digest = Sha256::digest(&text);
     std::array::from_fn(|place| digest[place])
 }
 
@@ -290,6 +303,36 @@ fn to_reply(kept: KeptReply) -> Result<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::hash;
+    use crate::llm::request::Params;
+    use crate::llm::{Message, Schema};
+
+    /// What the ledgers that are there were made with.
+    #[test]
+    fn a_question_is_hashed_as_canonical_json() {
+        let identity = Identity { kind: "k".into(), model: "m".into(), origin: "o".into() };
+        let messages = vec![Message::user("a \"ü\"\n"), Message::assistant("b")];
+        let schema = Schema::new("s", json!({"type": "object", "properties": {"z": {}, "a": {}}})).unwrap();
+        let params = Params { temperature: Some(0.5), max_tokens: Some(7), ..Params::default() };
+        let request = Request {
+            messages,
+            system: Some("sys".into()),
+            params: params.clone(),
+            schema: Some(Arc::new(schema)),
+        };
+        let text = hash::canonical(&json!([
+            "n",
+            identity,
+            request.messages,
+            "sys",
+            params,
+            {"x": {"b": 1, "a": 2}},
+            {"type": "object", "properties": {"z": {}, "a": {}}},
+        ]));
+        let extra_body = json!({"x": {"b": 1, "a": 2}});
+        let hashed = question_hash("n", &identity, &extra_body, &request);
+        assert_eq!(hash::hex(&hashed), hash::sha256(&text)[..2 * hashed.len()]);
+    }
 
     #[test]
     fn jobs_inside_of_items_are_known_by_their_names() {

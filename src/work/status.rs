@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::World;
 use crate::base::Result;
-use crate::store::ledger::{ItemState, JobState};
+use crate::store::ledger::{Begun, ItemState, JobState};
 use crate::store::lock::{self, Holder};
 use crate::store::{Checkpoint, FailedFile, FailedItem, Mode, found, paths};
 
@@ -35,6 +35,8 @@ pub struct JobStatus {
     pub failed: Vec<Failures>,
     /// Items that have replies, and have not come to an end.
     pub in_flight: Vec<InFlight>,
+    /// The one of them that a run works on for the longest time.
+    pub oldest: Option<Begun>,
     /// Items that nothing is known of.
     pub pending: Option<usize>,
     /// What a run would do; none when nothing is left.
@@ -137,10 +139,19 @@ fn of_checkpoint(world: &World, path: &str, known: &[&JobState]) -> Result<JobSt
         incomplete: checkpoint.len() - complete,
         ..planned(path, known)
     };
+    if job.running.is_some() {
+        job.oldest = oldest(world, known)?;
+    }
     let redone = failed.iter().filter(|item| checkpoint.contains_complete(&item.id)).count();
     let without_record = failed.iter().filter(|item| checkpoint.entry(&item.id).is_none()).count();
     job.settle(left, failed, checkpoint.len() + without_record, complete - redone);
     Ok(job)
+}
+
+fn oldest(world: &World, known: &[&JobState]) -> Result<Option<Begun>> {
+    let begun = known.iter().map(|job| world.ledger.oldest_in_work(&job.plan.name));
+    let begun = begun.collect::<Result<Vec<_>>>()?;
+    Ok(begun.into_iter().flatten().min_by(|a, b| a.since.cmp(&b.since)))
 }
 
 /// All items of such a job run again, and get what they were told.

@@ -12,10 +12,11 @@ use super::backends::{Local, OpenBackends};
 use super::budget::{Budget, Caps};
 use super::dry::DryRun;
 use super::plan::Redo;
-use super::pool::{STACK_BYTES, Threads};
+
 use super::replay::{self, Replay};
 use super::scope::Scope;
 use super::settings::Settings;
+use super::threads::{STACK_BYTES, Threads};
 use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
 use crate::base::events::{Event, Events};
@@ -23,6 +24,7 @@ use crate::base::{Error, Kind, Result, hash};
 use crate::llm::adapter::Functions;
 use crate::llm::purse::{Purse, Unlimited};
 use crate::llm::{Http, Shared};
+use crate::pipeline::template::Templates;
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
 use crate::store::ledger::{Ledger, SqliteLedger};
@@ -90,6 +92,8 @@ pub struct World {
     pub unkept: Arc<AtomicU64>,
     /// What may be spent.
     pub budget: Budget,
+    /// The templates that scripts rendered.
+    pub templates: Templates,
     /// Slices left out because they are over their token budget.
     pub over_budget: AtomicU64,
     /// Whether looking at a checkpoint locks it: under `run`, so that no other run changes it meanwhile.
@@ -125,18 +129,19 @@ impl World {
         World {
             project,
             config,
+            threads: Threads::for_this_machine(events.clone()),
             events,
             stop,
             options: RunOptions::default(),
             settings: Settings::default(),
             clock: Box::new(|| jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
             secrets,
-            threads: Threads::for_this_machine(),
             backends: OpenBackends::default(),
             ledger,
             replayed: AtomicU64::new(0),
             unkept: Arc::default(),
             budget,
+            templates: Templates::default(),
             over_budget: AtomicU64::new(0),
             locks: false,
             dry: None,

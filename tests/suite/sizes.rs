@@ -12,10 +12,6 @@ use fault_server::{Answer, Fault, ModelServer};
 /// What an answer may have.
 const CAP: u64 = 16 << 20;
 
-/// Runs its arguments, and says how much memory they had at most, in KiB.
-const MEASURE: &str = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; \
-    print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)";
-
 /// Asks so many times at once; what was said, and the most memory in bytes.
 fn measured(url: &str, at_once: usize) -> (Ran, u64) {
     let script = format!(
@@ -25,13 +21,7 @@ fn measured(url: &str, at_once: usize) -> (Ran, u64) {
     );
     let more = "api_key_env: null, max_attempts: 1, timeouts: {first_byte: 1, total: 60}";
     let project = TestProject::of_config(&script, &live_config("openai-chat", url, more));
-    let mut command = Command::new("python3");
-    command.args(["-c", MEASURE, env!("CARGO_BIN_EXE_fthost"), "run", "scripts/main.rhai"]);
-    command.current_dir(project.root()).env("NO_COLOR", "1");
-    let ran = Ran::of(command);
-    let peak = ran.out.lines().find_map(|line| line.strip_prefix("peak ")).expect("a figure");
-    let peak = peak.parse::<u64>().unwrap() * 1024;
-    (ran, peak)
+    project.measured("run scripts/main.rhai")
 }
 
 /// The memory of a call that brings little.

@@ -43,6 +43,11 @@ pub fn killed(server: &ModelServer) -> TestProject {
     let says = format!("a run works on it: process {} on ", run.pid());
     assert!(status.out.contains(&says) && status.out.contains("2 in work, 2 pending"), "{}", status.out);
     assert!(status.out.contains("in work: 4 replies") && !status.out.contains("to go on"), "{}", status.out);
+    assert!(status.out.contains("the oldest in work: item_"), "{}", status.out);
+    let job = project.run("status --json").exits(0).events()[0]["jobs"][0].clone();
+    let oldest = &job["oldest_in_work"];
+    assert!(oldest["id"] == "item_4" || oldest["id"] == "item_5", "{job}");
+    assert!(oldest["since"].as_str() >= job["begun"].as_str(), "{job}");
     run.signal("KILL");
     run.wait();
     server.set_rule(|_| Answer::Usual);
@@ -110,6 +115,7 @@ fn it_tells_what_a_killed_run_left_and_what_the_rest_takes() {
     let ran = project.run("status").exits(0);
     assert!(ran.out.starts_with("data/talks.jsonl  4 of 8 done, 2 in flight, 2 pending\n"), "{}", ran.out);
     assert!(ran.out.contains("in flight at the last stop: 4 replies, $"), "{}", ran.out);
+    assert!(!ran.out.contains("the oldest in work"), "{}", ran.out);
     assert!(ran.out.contains("given again for nothing (item_4: 2, item_5: 2)"), "{}", ran.out);
     let event = project.run("status --json").exits(0).events().remove(0);
     assert!(files(&project) == before, "nothing changed");
@@ -201,6 +207,45 @@ fn many_items_are_summed_up() {
     let job = &ran.events()[0]["jobs"][0];
     assert_eq!((&job["complete"], job["in_flight"].as_array().unwrap().len()), (&json!(items - 59), 60));
     assert!(!long() || seconds < 10.0, "{seconds} s");
+}
+
+/// Two backends; the last of three runs has 10,000 replies of one, which took 1 to 10,000 ms.
+#[test]
+fn how_long_replies_took_is_told_of_the_last_run() {
+    let server = ModelServer::start();
+    let project = TestProject::live(&server, TALKS);
+    let ran = project.main("--limit 1").exits(0);
+    let line = ran.out.lines().find(|line| line.starts_with("live  3 calls")).unwrap();
+    assert!(line.contains("; median ") && line.contains(" ms, 99 % within "), "{line}");
+    let ledger = rusqlite::Connection::open(project.path(".fthost/ledger.sqlite")).unwrap();
+    let more = if long() { 1_000_000 } else { 1_000 };
+    let text = "x".repeat(400);
+    let replies = |run: usize, backend: &str, count: usize, took: &str| {
+        format!(
+            "INSERT INTO runs VALUES ({run}, '', '', '');
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+             INSERT INTO replies (run, time, backend, structured, outcome, content, input_tokens, output_tokens,
+                 cached_tokens, reasoning_tokens, unknown, latency_ms)
+             SELECT {run}, '', '{backend}', 0, 'ok', '{text}', 100, 10, 0, 0, 0, {took} FROM n;"
+        )
+    };
+    ledger.execute_batch(&replies(8, "earlier", more, "7")).unwrap();
+    ledger.execute_batch(&replies(9, "last", 10_000, "i")).unwrap();
+    drop(ledger);
+    let started = Instant::now();
+    let event = project.run("status --json").exits(0).events().remove(0);
+    figure(&format!("status of a ledger of {more} replies: {:.2} s", started.elapsed().as_secs_f64()));
+    let latency = event["latency"].as_object().unwrap();
+    assert_eq!(latency.len(), 1, "of the last run only: {latency:?}");
+    let last = &latency["last"];
+    assert_eq!((&last["replies"], &last["max_ms"]), (&json!(10_000), &json!(10_000)));
+    for (name, exact) in [("median_ms", 5_000.0), ("p95_ms", 9_500.0), ("p99_ms", 9_900.0)] {
+        let told = last[name].as_f64().unwrap();
+        assert!((told / exact - 1.0).abs() < 0.02, "{name}: {told}");
+    }
+    let text = project.run("status").exits(0).out;
+    assert!(text.contains("\nreplies of the last run took:\n  last  median "), "{text}");
+    assert!(text.contains("the longest 10.0 s (10,000 replies)\n"), "{text}");
 }
 
 #[test]

@@ -18,6 +18,10 @@ pub const PIPELINE: &str = "run scripts/generate.rhai scripts/assess.rhai script
 /// No command of the tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Runs its arguments, and says how much memory they had at most, in KiB.
+const MEASURE: &str = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; \
+    print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)";
+
 /// A project in a temporary directory, which goes when this is dropped.
 pub struct TestProject(TempDir);
 
@@ -141,6 +145,17 @@ impl TestProject {
     /// Runs `scripts/main.rhai` with more words.
     pub fn main(&self, words: &str) -> Ran {
         self.run(&format!("run scripts/main.rhai {words}"))
+    }
+
+    /// Runs the binary in the project; what it said, and the most memory that it had, in bytes.
+    pub fn measured(&self, words: &str) -> (Ran, u64) {
+        let mut command = Command::new("python3");
+        command.args(["-c", MEASURE, env!("CARGO_BIN_EXE_fthost")]).args(words.split_whitespace());
+        command.current_dir(self.root()).env("NO_COLOR", "1");
+        let ran = Ran::of(command);
+        let peak = ran.out.lines().find_map(|line| line.strip_prefix("peak ")).expect("a figure");
+        let peak = peak.parse::<u64>().unwrap() * 1024;
+        (ran, peak)
     }
 
     /// Runs the binary in the project.

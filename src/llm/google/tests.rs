@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::Kind;
+use crate::llm::Message;
 use crate::llm::wire::tests::{answer, setup, verdict};
 
 fn made(more: &str) -> Google {
@@ -20,19 +21,19 @@ fn what_is_set_is_sent() {
     let expected = json!({"systemInstruction": {"parts": [{"text": "be kind"}]}, "contents": [
         {"role": "user", "parts": [{"text": "hello"}]}, {"role": "model", "parts": [{"text": "hi"}]}]});
     assert_eq!(post.path, "/models/m:generateContent");
-    assert_eq!(post.body.to_string(), expected.to_string());
+    assert_eq!(post.body, expected.to_string());
     request.params.max_tokens = Some(9);
     request.params.top_p = Some(0.5);
     request.params.seed = Some(7);
     request.params.stop = Some(vec!["END".into()]);
-    let body = made("extra_body: {generationConfig: {topK: 5}}").encode(&request).unwrap().body;
+    let body = made("extra_body: {generationConfig: {topK: 5}}").encode(&request).unwrap().json();
     let expected = json!({"maxOutputTokens": 9, "topP": 0.5, "seed": 7, "stopSequences": ["END"], "topK": 5});
     assert_eq!(body["generationConfig"].to_string(), expected.to_string());
 }
 
 #[test]
 fn schemas_come_in_three_ways() {
-    let generation = |more: &str| made(more).encode(&verdict()).unwrap().body;
+    let generation = |more: &str| made(more).encode(&verdict()).unwrap().json();
     let held = generation("");
     assert_eq!(held["generationConfig"]["responseMimeType"], "application/json");
     let schema = &held["generationConfig"]["responseJsonSchema"];

@@ -14,6 +14,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 
+use crate::base::latency::Latency;
 use crate::base::{Error, Kind, Result};
 
 pub use health::{Health, examine};
@@ -49,6 +50,12 @@ pub trait Ledger: Send + Sync {
 
     /// Every job.
     fn jobs(&self) -> Result<Vec<JobState>>;
+
+    /// How long the replies of the run that got the latest one took, by backend.
+    fn latencies(&self) -> Result<BTreeMap<String, Latency>>;
+
+    /// The item of a job that is in work for the longest time in its latest run, by the first reply that it got there.
+    fn oldest_in_work(&self, job: &str) -> Result<Option<Begun>>;
 
     /// Calls `each` with every item of a job that made calls, one in memory at a time.
     fn for_each_item(&self, job: &str, each: &mut dyn FnMut(ItemState)) -> Result<()>;
@@ -250,6 +257,15 @@ pub struct ItemState {
     pub kept: u64,
     /// What these came to in dollars.
     pub kept_usd: f64,
+}
+
+/// An item in work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Its id.
+    pub item: String,
+    /// When it got its first reply, as RFC 3339 in UTC.
+    pub since: String,
 }
 
 #[cfg(test)]

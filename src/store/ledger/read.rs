@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{ItemKey, ItemState, JobPlan, JobState, KeptReply, Past, Place, ReplyLengths, RequestHash, Sums};
+use super::{
+    Begun, ItemKey, ItemState, JobPlan, JobState, KeptReply, Past, Place, ReplyLengths, RequestHash, Sums,
+};
+use crate::base::latency::Latency;
 
 /// Replies whose lengths count: prompts and models change, and with them the lengths.
 const LATEST: u32 = 1000;
+
+/// Replies whose times are looked at: as many make a percentile, and a million would keep people waiting.
+const LATEST_TIMED: u32 = 20_000;
 
 /// The columns of a reply, from the fifth on.
 const KEPT: &str = "r.repairs, r.backend, r.model, r.structured, r.outcome, r.content, r.reasoning, \
@@ -105,6 +111,29 @@ pub(super) fn reply_lengths(connection: &Connection) -> rusqlite::Result<ReplyLe
         lengths.note(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
     }
     Ok(lengths)
+}
+
+/// How long the latest replies of the run that got the last one took.
+pub(super) fn latencies(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Latency>> {
+    let sql = "SELECT backend, latency_ms FROM replies WHERE id > (SELECT max(id) FROM replies) - ?1 \
+               AND run = (SELECT run FROM replies ORDER BY id DESC LIMIT 1) AND latency_ms IS NOT NULL";
+    let mut latencies: BTreeMap<String, Latency> = BTreeMap::new();
+    let mut query = connection.prepare(sql)?;
+    let mut rows = query.query([LATEST_TIMED])?;
+    while let Some(row) = rows.next()? {
+        let (backend, took): (String, u64) = (row.get(0)?, row.get(1)?);
+        latencies.entry(backend).or_default().note(took);
+    }
+    Ok(latencies)
+}
+
+/// The item in work whose first reply in its latest run is the oldest.
+pub(super) fn oldest_in_work(connection: &Connection, job: &str) -> rusqlite::Result<Option<Begun>> {
+    let sql = "SELECT i.item, min(r.time) FROM items i JOIN replies r ON r.item = i.id \
+               WHERE i.job = (SELECT id FROM jobs WHERE name = ?1) AND i.state = 'begun' \
+               GROUP BY r.run, i.id ORDER BY r.run DESC, 2, i.id LIMIT 1";
+    let begun = |row: &Row| Ok(Begun { item: row.get(0)?, since: row.get(1)? });
+    connection.prepare(sql)?.query_row([job], begun).optional()
 }
 
 /// Every job.

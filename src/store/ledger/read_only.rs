@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums};
+use super::{Begun, Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums};
 use crate::base::Result;
+use crate::base::latency::Latency;
 
 /// Reads another ledger, and forgets what it is given.
 pub struct ReadOnly(Arc<dyn Ledger>);
@@ -43,6 +44,14 @@ impl Ledger for ReadOnly {
 
     fn jobs(&self) -> Result<Vec<JobState>> {
         self.0.jobs()
+    }
+
+    fn latencies(&self) -> Result<BTreeMap<String, Latency>> {
+        self.0.latencies()
+    }
+
+    fn oldest_in_work(&self, job: &str) -> Result<Option<Begun>> {
+        self.0.oldest_in_work(job)
     }
 
     fn for_each_item(&self, job: &str, each: &mut dyn FnMut(ItemState)) -> Result<()> {

@@ -7,9 +7,11 @@ use rusqlite::Connection;
 
 use super::writer::{OnFailure, Writer};
 use super::{
-    Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums, guard, health, open, read,
+    Begun, Done, Entry, ItemKey, ItemState, JobState, Ledger, Past, ReplyLengths, Sums, guard, health, open,
+    read,
 };
 use crate::base::Result;
+use crate::base::latency::Latency;
 use crate::store::Project;
 
 /// The ledger of a project.
@@ -105,6 +107,14 @@ impl Ledger for SqliteLedger {
 
     fn jobs(&self) -> Result<Vec<JobState>> {
         self.read(read::jobs)
+    }
+
+    fn latencies(&self) -> Result<BTreeMap<String, Latency>> {
+        self.read(read::latencies)
+    }
+
+    fn oldest_in_work(&self, job: &str) -> Result<Option<Begun>> {
+        self.read(|connection| read::oldest_in_work(connection, job))
     }
 
     fn for_each_item(&self, job: &str, each: &mut dyn FnMut(ItemState)) -> Result<()> {

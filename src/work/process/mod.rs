@@ -89,10 +89,12 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
         job.note(world, &files, plan.fates.len(), to_do);
         world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
     }
+    let width = job.concurrency.min(to_do);
+    world.threads.check(&job.name, width);
     let shift = Shift::new(world, &job, &files, sample);
     let items = job.items.pass().zip(plan.items()).take_while(|_| shift.goes_on());
     let open = items.filter(|(_, (fate, _))| *fate == Fate::ToDo);
-    pool::run(&world.threads, job.concurrency, open, |(item, (_, version))| shift.work_on(item, version));
+    pool::run(&world.threads, width, open, |(item, (_, version))| shift.work_on(item, version));
     let to_the_end = shift.goes_on();
     shift.tell_of_unended();
     shift.tell_of_kept();
