@@ -15,8 +15,17 @@ use super::classes::{self, LETTER, LINE, NUMBER, SPACE};
 
 /// An encoding's pattern.
 pub trait Pattern {
+    /// The length of the piece that begins with a window, where that is an ordinary word in it: most are.
+    fn plain_word(window: Window) -> Option<usize>;
+
+    /// Where the piece at `at` ends, whatever it is.
+    fn any(text: Text, at: usize) -> usize;
+
     /// Where the piece that begins at `at` ends; `window` is the text from there.
-    fn end(text: Text, at: usize, window: Window) -> usize;
+    #[inline(always)]
+    fn end(text: Text, at: usize, window: Window) -> usize {
+        Self::plain_word(window).map_or_else(|| Self::any(text, at), |length| at + length)
+    }
 }
 
 /// A text, read by characters. (It is UTF-8, so what is decoded need not be checked.)
@@ -171,6 +180,13 @@ mod tests {
             at = end;
         }
         pieces.join("|")
+    }
+
+    /// What is between the bars must come out as it stands there.
+    pub fn assert_pieces<P: Pattern>(all: &[&str]) {
+        for expected in all {
+            assert_eq!(pieces::<P>(&expected.replace('|', "")), *expected);
+        }
     }
 
     #[test]
