@@ -1,15 +1,14 @@
 //! Lines become training files: split by group, in an order that does not depend on scheduling,
 //! with a manifest that says of each line where it comes from.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use super::lines::{Line, Sheet};
 use super::rules::Rules;
 use super::slices::Example;
 use super::split::{Side, check_share};
-use crate::base::{Error, Kind, Result, hash};
+use super::summary::{Counts, Summary, warnings};
+use crate::base::{Error, Kind, Result};
 
 /// The file that is trained on.
 pub const TRAINING_FILE: &str = "training_data.jsonl";
@@ -42,34 +41,6 @@ impl Part {
             Part::Manifest => MANIFEST_FILE,
         }
     }
-}
-
-/// What is in the training files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// What is trained on.
-    pub training: SideSummary,
-    /// What is held out.
-    pub validation: SideSummary,
-    /// Examples on both sides whose beginning was cut off to fit the budget.
-    pub truncated: usize,
-    /// Slices that were left out because they are over it.
-    pub over_budget: u64,
-    /// What the user should look at: an empty side.
-    pub warnings: Vec<String>,
-}
-
-/// What is on one side.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct SideSummary {
-    /// Lines of its file.
-    pub examples: usize,
-    /// Their tokens, added up.
-    pub tokens: usize,
-    /// Different groups.
-    pub groups: usize,
-    /// Different transcripts.
-    pub transcripts: usize,
 }
 
 /// Writes the training files, a transcript at a time, in the order of their ids.
@@ -105,17 +76,16 @@ impl<P: FnMut(Part, &[u8]) -> Result<()>> Writer<P> {
             self.note(side, &sheet.transcript, run)?;
         }
         for side in [Side::Training, Side::Validation] {
-            self.counts(side).0.transcripts += usize::from(sheet.lines.iter().any(|line| line.side == side));
+            self.counts(side).of.transcripts += usize::from(sheet.lines.iter().any(|line| line.side == side));
         }
         Ok(())
     }
 
-    fn counts(&mut self, side: Side) -> (&mut SideSummary, &mut HashSet<u64>) {
-        let counts = match side {
+    fn counts(&mut self, side: Side) -> &mut Counts {
+        match side {
             Side::Training => &mut self.training,
             Side::Validation => &mut self.validation,
-        };
-        (&mut counts.of, &mut counts.groups)
+        }
     }
 
     /// Counts lines, and puts them into the manifest.
@@ -124,11 +94,9 @@ impl<P: FnMut(Part, &[u8]) -> Result<()>> Writer<P> {
         for line in lines {
             self.truncated += usize::from(line.truncated);
             self.offline += usize::from(line.offline);
-            let (of, groups) = self.counts(side);
-            of.examples += 1;
-            of.tokens += line.tokens;
-            groups.insert(hash::short(&line.group));
-            let number = of.examples;
+            let counts = self.counts(side);
+            counts.note(line);
+            let number = counts.of.examples;
             push_line(&mut entries, &ManifestLine::of(line, part_of(side), number, transcript))?;
         }
         match side {
@@ -176,20 +144,6 @@ fn part_of(side: Side) -> Part {
     }
 }
 
-/// What is known of a side so far.
-#[derive(Default)]
-struct Counts {
-    of: SideSummary,
-    /// Told apart by their hashes, so that a million take little room.
-    groups: HashSet<u64>,
-}
-
-impl Counts {
-    fn summary(&self) -> SideSummary {
-        SideSummary { groups: self.groups.len(), ..self.of.clone() }
-    }
-}
-
 // Typed, since a map would not keep the order of its keys.
 #[derive(Serialize)]
 struct ManifestLine<'a> {
@@ -218,28 +172,9 @@ fn push_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-fn warnings(training: &Counts, held_out: &Counts, share: f64) -> Vec<String> {
-    let groups = training.groups.len() + held_out.groups.len();
-    let plural = if groups == 1 { "group is" } else { "groups are" };
-    let mut warnings = Vec::new();
-    if groups == 0 {
-        warnings.push("there are no examples: the training files are empty".to_string());
-    } else if training.groups.is_empty() {
-        warnings.push(format!(
-            "nothing to train on: at a validation share of {share}, all {groups} {plural} held out"
-        ));
-    } else if held_out.groups.is_empty() && share > 0.0 {
-        warnings.push(format!(
-            "nothing is held out: at a validation share of {share}, all {groups} {plural} trained on; \
-             raise the share or add groups"
-        ));
-    }
-    warnings
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
     use super::*;
     use crate::pipeline::rules::{GroupBy, Loss};

@@ -14,6 +14,7 @@ pub mod rules;
 pub mod score;
 pub mod slices;
 pub mod split;
+pub mod summary;
 pub mod talk;
 pub mod template;
 pub mod tokens;
