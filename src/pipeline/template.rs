@@ -118,12 +118,15 @@ impl Compiled {
 
     /// Whether it was made of these texts.
     fn is_of(&self, text: &str, load: &dyn Fn(&str) -> Result<Option<String>>) -> Result<bool> {
+        if self.text != text {
+            return Ok(false);
+        }
         for (part, known) in &self.parts {
             if load(part)? != *known {
                 return Ok(false);
             }
         }
-        Ok(self.text == text)
+        Ok(true)
     }
 
     /// The text; none when it cannot be rendered without more than is known, or at all.

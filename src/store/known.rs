@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -23,26 +23,25 @@ pub(super) struct Stamp([i64; 7]);
 pub(super) struct KnownTexts(Mutex<HashMap<String, Known>>);
 
 struct Known {
-    place: PathBuf,
     stamp: Stamp,
     text: Arc<str>,
 }
 
 impl KnownTexts {
-    /// The text that was kept, if its file is still the same.
-    pub fn get(&self, path: &str) -> Option<Arc<str>> {
-        let (place, kept, text) = {
+    /// The text that was kept, if the file at this place is still the same.
+    pub fn get(&self, path: &str, place: &Path) -> Option<Arc<str>> {
+        let (kept, text) = {
             let all = self.lock();
             let known = all.get(path)?;
-            (known.place.clone(), known.stamp, known.text.clone())
+            (known.stamp, known.text.clone())
         };
-        (stamp(&place)? == kept).then_some(text)
+        (stamp(place)? == kept).then_some(text)
     }
 
     /// Keeps a text that was read after its file had this stamp.
-    pub fn keep(&self, path: &str, place: PathBuf, before: Option<Stamp>, text: &Arc<str>) {
+    pub fn keep(&self, path: &str, before: Option<Stamp>, text: &Arc<str>) {
         let Some(stamp) = before.filter(|before| before.has_settled()) else { return };
-        self.lock().insert(path.into(), Known { place, stamp, text: text.clone() });
+        self.lock().insert(path.into(), Known { stamp, text: text.clone() });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -102,15 +101,29 @@ mod tests {
             (stamp[3], stamp[5]) = (1, 1);
             stamp
         });
-        texts.keep("t.md", place.clone(), stamp(&place), &"fresh".into());
-        assert!(texts.get("t.md").is_none(), "it has just been changed");
-        texts.keep("t.md", place.clone(), Some(old), &"one".into());
-        assert!(texts.get("t.md").is_none(), "it has another stamp");
+        texts.keep("t.md", stamp(&place), &"fresh".into());
+        assert!(texts.get("t.md", &place).is_none(), "it has just been changed");
+        texts.keep("t.md", Some(old), &"one".into());
+        assert!(texts.get("t.md", &place).is_none(), "it has another stamp");
         older(&place, 100);
         let now = stamp(&place).unwrap();
-        texts.lock().insert("t.md".into(), Known { place: place.clone(), stamp: now, text: "one".into() });
-        assert_eq!(texts.get("t.md").as_deref(), Some("one"));
+        texts.lock().insert("t.md".into(), Known { stamp: now, text: "one".into() });
+        assert_eq!(texts.get("t.md", &place).as_deref(), Some("one"));
         older(&place, 50);
-        assert!(texts.get("t.md").is_none());
+        assert!(texts.get("t.md", &place).is_none());
+    }
+    #[test]
+    fn a_link_that_leads_elsewhere_is_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let [link, one, two] = ["t.md", "one.md", "two.md"].map(|name| dir.path().join(name));
+        std::fs::write(&one, "one").unwrap();
+        std::fs::write(&two, "two").unwrap();
+        std::os::unix::fs::symlink("one.md", &link).unwrap();
+        std::thread::sleep(TICKS * 2);
+        let project = Project::open(dir.path()).unwrap();
+        assert_eq!(&*project.known_text("t.md").unwrap(), "one");
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("two.md", &link).unwrap();
+        assert_eq!(&*project.known_text("t.md").unwrap(), "two");
     }
 }

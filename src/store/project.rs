@@ -100,24 +100,22 @@ impl Project {
 
     /// A text file, whole.
     pub fn read_text(&self, path: &str) -> Result<String> {
-        let mut bytes = Vec::new();
-        let mut file = self.open_read(path)?;
-        file.read_to_end(&mut bytes).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
-        String::from_utf8(bytes).map_err(|e| not_utf8(path, e.utf8_error().valid_up_to()))
+        text_of(path, self.open_read(path)?)
     }
 
     /// A text file that is read many times: from memory for as long as the file stays what it is.
     pub fn known_text(&self, path: &str) -> Result<Arc<str>> {
-        if let Some(text) = self.texts.get(path) {
+        // Links are followed: one that leads elsewhere now has another file's stamp.
+        let place = self.root.join(path);
+        if let Some(text) = self.texts.get(path, &place) {
             return Ok(text);
         }
-        let (_, real) = self.locate(path)?;
-        let place = self.root.join(&real);
         let stamp = known::stamp(&place);
-        let text: Arc<str> = self.read_text(path)?.into();
+        let (dir, real) = self.locate(path)?;
+        let text: Arc<str> = text_of(path, open_at(dir, &real, path)?)?.into();
         // What scripts may write is read anew.
         if !real.starts_with("data") {
-            self.texts.keep(path, place, stamp, &text);
+            self.texts.keep(path, stamp, &text);
         }
         Ok(text)
     }
@@ -125,15 +123,7 @@ impl Project {
     /// A file to stream from.
     pub fn open_read(&self, path: &str) -> Result<File> {
         let (dir, real) = self.locate(path)?;
-        let meta = dir.metadata(&real).map_err(|e| paths::lookup_error(dir, path, &e))?;
-        if meta.is_dir() {
-            return Err(Error::new(Kind::Argument, format!("`{path}` is a directory, not a file"))
-                .hint("list_files(\"dir/*\") names the files in it"));
-        }
-        if !meta.is_file() {
-            return Err(paths::denied(path, "it is not a regular file"));
-        }
-        dir.open(&real).map_err(|e| paths::lookup_error(dir, path, &e))
+        open_at(dir, &real, path)
     }
 
     /// Whether a file or directory is there that scripts may read.
@@ -310,6 +300,25 @@ impl Project {
         )
         .hint("write to another file, or use append_checkpoint(path, record)"))
     }
+}
+
+/// Opens the file that scripts call `path`, where it really stands.
+fn open_at(dir: &Dir, real: &Path, path: &str) -> Result<File> {
+    let meta = dir.metadata(real).map_err(|e| paths::lookup_error(dir, path, &e))?;
+    if meta.is_dir() {
+        return Err(Error::new(Kind::Argument, format!("`{path}` is a directory, not a file"))
+            .hint("list_files(\"dir/*\") names the files in it"));
+    }
+    if !meta.is_file() {
+        return Err(paths::denied(path, "it is not a regular file"));
+    }
+    dir.open(real).map_err(|e| paths::lookup_error(dir, path, &e))
+}
+
+fn text_of(path: &str, mut file: File) -> Result<String> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|e| Error::io(Kind::Data, "read", path, &e))?;
+    String::from_utf8(bytes).map_err(|e| not_utf8(path, e.utf8_error().valid_up_to()))
 }
 
 fn not_utf8(path: &str, offset: usize) -> Error {
