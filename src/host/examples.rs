@@ -14,6 +14,7 @@ use crate::pipeline::lines::{Sheet, System};
 use crate::pipeline::rules::Rules;
 use crate::pipeline::slices::{SliceOptions, slice_transcript};
 use crate::pipeline::talk::Talk;
+use crate::pipeline::tokens;
 use crate::pipeline::transcript::Transcript;
 use crate::script::{ScriptResult, values};
 use crate::store::ids::transcript_path;
@@ -102,6 +103,8 @@ impl Examples {
         system: &str,
         options: SliceOptions,
     ) -> Result<Examples> {
+        // While the transcripts are found.
+        tokens::preload(options.encoding);
         let transcripts = if let Some(passing) = transcripts.read_lock::<PassingValue>() {
             passing.transcripts.clone()
         } else if let Some(items) = transcripts.read_lock::<LazyItems>() {
