@@ -5,17 +5,17 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Appends a text as a JSON string, quotes included.
-pub fn push_json(out: &mut Vec<u8>, text: &str) {
+pub fn push_json(out: &mut String, text: &str) {
     out.reserve(text.len() + text.len() / 32 + 2);
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(place) = first_special(rest) {
-        out.extend_from_slice(&rest[..place]);
-        push_escaped(out, rest[place]);
+    out.push('"');
+    let mut rest = text;
+    while let Some(place) = first_special(rest.as_bytes()) {
+        out.push_str(&rest[..place]);
+        push_escaped(out, rest.as_bytes()[place]);
         rest = &rest[place + 1..];
     }
-    out.extend_from_slice(rest);
-    out.push(b'"');
+    out.push_str(rest);
+    out.push('"');
 }
 
 /// Where the first byte stands that a JSON string cannot hold as it is.
@@ -40,17 +40,18 @@ fn specials(word: u64) -> u64 {
     control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')))
 }
 
-fn push_escaped(out: &mut Vec<u8>, byte: u8) {
+fn push_escaped(out: &mut String, byte: u8) {
     let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0c => b'f',
-        _ => return out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        b'"' => "\\\"",
+        b'\\' => "\\\\",
+        b'\n' => "\\n",
+        b'\r' => "\\r",
+        b'\t' => "\\t",
+        0x08 => "\\b",
+        0x0c => "\\f",
+        _ => return out.push_str(&format!("\\u{byte:04x}")),
     };
-    out.extend_from_slice(&[b'\\', short]);
+    out.push_str(short);
 }
 
 #[cfg(test)]
@@ -59,9 +60,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn escaped(text: &str) -> String {
-        let mut out = Vec::new();
+        let mut out = String::new();
         push_json(&mut out, text);
-        String::from_utf8(out).unwrap()
+        out
     }
 
     #[test]

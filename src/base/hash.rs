@@ -1,17 +1,13 @@
 //! Hashes by which content is told apart, and the one text of a JSON value that they are made of.
 
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::json::Json;
+
 /// SHA-256 of a text, in lower-case hexadecimal.
 pub fn sha256(text: &str) -> String {
-    sha256_of(text.as_bytes())
-}
-
-/// The same of bytes.
-pub fn sha256_of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 /// The first 64 bits of the SHA-256 of a text: ids are told apart by them, so that a million take little room.
@@ -27,25 +23,9 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// A JSON value's canonical text: compact, keys sorted by code point at every level.
 pub fn canonical(value: &Value) -> String {
-    // Values have keys that are texts, and a text can always be written to.
-    serde_json::to_string(&Sorted(value)).unwrap_or_default()
-}
-
-/// Writes the keys of objects in their order, whatever order they stand in.
-struct Sorted<'a>(&'a Value);
-
-impl Serialize for Sorted<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Object(map) => {
-                let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_unstable_by_key(|(key, _)| *key);
-                serializer.collect_map(entries.into_iter().map(|(key, value)| (key, Sorted(value))))
-            }
-            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
-            plain => plain.serialize(serializer),
-        }
-    }
+    let mut text = String::new();
+    Json::from(value).write_canonical(&mut text);
+    text
 }
 
 #[cfg(test)]

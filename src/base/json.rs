@@ -45,11 +45,10 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Appends the canonical text: see [`hash::canonical`](crate::base::hash::canonical).
-    pub fn write_canonical(&self, out: &mut Vec<u8>) {
+    /// Appends the canonical text: compact, keys sorted by code point at every level.
+    pub fn write_canonical(&self, out: &mut String) {
         match self {
-            // A number can always be written to a vector.
-            Json::Plain(value) => drop(serde_json::to_writer(out, value)),
+            Json::Plain(value) => out.push_str(&value.to_string()),
             Json::Text(text) => push_json(out, text),
             Json::List(items) => write_list(items, out, |item, out| item.write_canonical(out)),
             Json::Object(entries) => write_object(entries, out, |(_, value), out| value.write_canonical(out)),
@@ -57,40 +56,57 @@ impl<'a> Json<'a> {
     }
 }
 
+impl<'a> From<&'a Value> for Json<'a> {
+    fn from(value: &'a Value) -> Json<'a> {
+        match value {
+            Value::String(text) => Json::Text(text.into()),
+            Value::Array(items) => Json::List(items.iter().map(Json::from).collect()),
+            Value::Object(map) => {
+                Json::Object(map.iter().map(|(key, value)| (key.into(), value.into())).collect())
+            }
+            plain => Json::Plain(plain.clone()),
+        }
+    }
+}
+
 /// Appends an array; `write` appends an item.
-pub fn write_list<T>(items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
-    out.push(b'[');
-    for (i, item) in items.iter().enumerate() {
+pub fn write_list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut String,
+    mut write: impl FnMut(T, &mut String),
+) {
+    out.push('[');
+    for (i, item) in items.into_iter().enumerate() {
         if i > 0 {
-            out.push(b',');
+            out.push(',');
         }
         write(item, out);
     }
-    out.push(b']');
+    out.push(']');
 }
 
 /// Appends an object, its keys sorted; `write` appends a value. Of a key that is there twice, the last one counts.
 pub fn write_object<'a>(
     entries: &[Entry<'a>],
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(&Entry<'a>, &mut Vec<u8>),
+    out: &mut String,
+    mut write: impl FnMut(&Entry<'a>, &mut String),
 ) {
     let mut sorted: Vec<&Entry> = entries.iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));
     let begin = out.len();
-    out.push(b'{');
+    out.push('{');
     for (i, entry) in sorted.iter().enumerate() {
         if sorted.get(i + 1).is_some_and(|next| next.0 == entry.0) {
             continue;
         }
         if out.len() > begin + 1 {
-            out.push(b',');
+            out.push(',');
         }
         push_json(out, &entry.0);
-        out.push(b':');
+        out.push(':');
         write(entry, out);
     }
-    out.push(b'}');
+    out.push('}');
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {
@@ -165,9 +181,22 @@ mod tests {
     use crate::base::hash;
 
     fn canonical(text: &str) -> String {
-        let mut out = Vec::new();
+        let mut out = String::new();
         Json::parse(text).unwrap().write_canonical(&mut out);
-        String::from_utf8(out).unwrap()
+        out
+    }
+
+    /// The same by serde, which writes keys in the order in which they were put in.
+    fn sorted(value: Value) -> Value {
+        match value {
+            Value::Array(items) => items.into_iter().map(sorted).collect(),
+            Value::Object(map) => {
+                let mut entries: Vec<_> = map.into_iter().collect();
+                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                Value::Object(entries.into_iter().map(|(key, value)| (key, sorted(value))).collect())
+            }
+            plain => plain,
+        }
     }
 
     #[test]
@@ -235,6 +264,7 @@ mod tests {
                 false => value.to_string(),
             };
             prop_assert_eq!(canonical(&text), hash::canonical(&serde_json::from_str(&text).unwrap()));
+            prop_assert_eq!(canonical(&text), sorted(serde_json::from_str(&text).unwrap()).to_string());
             prop_assert_eq!(Json::parse(&text).unwrap().into_value(), serde_json::from_str::<Value>(&text).unwrap());
         }
     }

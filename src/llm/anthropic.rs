@@ -26,7 +26,7 @@ impl Wire for Anthropic {
         let mode = mode.map(|mode| if mode == Structured::JsonObject { Structured::Prompt } else { mode });
         let (system, said) = apart(request, mode)?;
         let mut body = Body::default();
-        body.put("model", self.0.model());
+        body.put_text("model", self.0.model());
         self.params(request, &mut body);
         if let Some(system) = system {
             body.put_text("system", &system);

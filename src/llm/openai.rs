@@ -23,7 +23,7 @@ impl Wire for OpenAi {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
         let mut body = Body::default();
-        body.put("model", self.0.model());
+        body.put_text("model", self.0.model());
         if let Some(system) = system_text(request, mode) {
             body.put_text("instructions", &system);
         }

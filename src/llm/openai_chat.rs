@@ -26,7 +26,7 @@ impl Wire for OpenAiChat {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
         let mut body = Body::default();
-        body.put("model", self.0.model());
+        body.put_text("model", self.0.model());
         let system = system_text(request, mode);
         let system = system.iter().map(|text| ("system", &**text));
         body.put_turns("messages", system.chain(turns(&request.messages)), CHAT_TURN);

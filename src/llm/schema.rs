@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::dialect::{self, Dialect};
 use super::{Outcome, unique};
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Result, hash};
 
 /// Faults of one reply that its error names.
 const MOST_FAULTS: usize = 5;
@@ -18,9 +18,10 @@ const LONGEST: usize = 300;
 
 /// A schema, ready to validate.
 pub struct Schema {
-    bytes: usize,
     name: String,
     value: Value,
+    /// By which questions are told apart: made once, since each call asks for it.
+    canonical: String,
     /// With local references replaced, unless they go in circles.
     inlined: Option<Value>,
     /// In each server's subset, made when first asked for.
@@ -42,8 +43,8 @@ impl Schema {
             jsonschema::validator_for(&value).map_err(|error| wrong(shorten(&error.to_string())))?;
         let inlined = dialect::inline(&value);
         Ok(Schema {
-            bytes: value.to_string().len(),
             name: safe_name(name),
+            canonical: hash::canonical(&value),
             value,
             inlined,
             adapted: Default::default(),
@@ -68,9 +69,14 @@ impl Schema {
         made.as_ref()
     }
 
+    /// Its canonical text.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
     /// The length of its text.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.canonical.len()
     }
 
     /// Whether replies are objects.

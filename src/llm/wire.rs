@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::classify::Remedy;
@@ -13,6 +12,7 @@ use super::{Message, Reply, Request, Schema};
 use crate::base::config::kinds::kind_of;
 use crate::base::config::{BackendConfig, Structured};
 use crate::base::escape::push_json;
+use crate::base::json::write_list;
 use crate::base::{Error, Kind, Result};
 
 /// What is sent.
@@ -35,7 +35,7 @@ impl Post {
 /// A JSON object that is written once, name by name, straight from what it is made of: a conversation is long, and
 /// is copied nowhere else on its way.
 #[derive(Debug, Default)]
-pub struct Body(Vec<u8>);
+pub struct Body(String);
 
 impl Body {
     /// Adds a text.
@@ -52,33 +52,25 @@ impl Body {
         [before, between, after]: [&str; 3],
     ) {
         self.name(name);
-        self.0.push(b'[');
-        for (place, (role, content)) in turns.enumerate() {
-            self.0.extend_from_slice(if place == 0 { b"" } else { b"," });
-            self.0.extend_from_slice(before.as_bytes());
-            push_json(&mut self.0, role);
-            self.0.extend_from_slice(between.as_bytes());
-            push_json(&mut self.0, content);
-            self.0.extend_from_slice(after.as_bytes());
-        }
-        self.0.push(b']');
+        write_list(turns, &mut self.0, |(role, content), out| {
+            out.push_str(before);
+            push_json(out, role);
+            out.push_str(between);
+            push_json(out, content);
+            out.push_str(after);
+        });
     }
 
     fn name(&mut self, name: &str) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
         push_json(&mut self.0, name);
-        self.0.push(b':');
+        self.0.push(':');
     }
 
     /// Adds a value.
-    pub fn put(&mut self, name: &str, value: impl Serialize) {
+    pub fn put(&mut self, name: &str, value: impl Into<Value>) {
         self.name(name);
-        let start = self.0.len();
-        // Texts, numbers and what is made of them can always be written, and a vector takes all.
-        if serde_json::to_writer(&mut self.0, &value).is_err() {
-            self.0.truncate(start);
-            self.0.extend_from_slice(b"null");
-        }
+        self.0.push_str(&value.into().to_string());
     }
 
     /// Adds those that are set: what is not set is not sent.
@@ -93,10 +85,10 @@ impl Body {
     /// The whole object.
     fn finish(mut self) -> String {
         if self.0.is_empty() {
-            self.0.push(b'{');
+            self.0.push('{');
         }
-        self.0.push(b'}');
-        String::from_utf8(self.0).unwrap_or_default()
+        self.0.push('}');
+        self.0
     }
 }
 

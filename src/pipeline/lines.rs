@@ -8,6 +8,7 @@ use super::slices::{Example, SliceOptions, cut};
 use super::split::{Side, side_of};
 use super::talk::Talk;
 use super::tokens::count_system;
+use crate::base::escape::push_json;
 use crate::base::{Error, Kind, Result};
 
 /// The lines of one transcript, in the order of last exchange, then first.
@@ -122,9 +123,7 @@ impl Messages {
     fn of(example: &Example) -> Messages {
         let mut messages = Messages::default();
         for message in &example.messages {
-            // A string can always be written to a vector.
-            let quoted = serde_json::to_vec(&message.content).unwrap_or_default();
-            messages.push(&message.role, &quoted);
+            messages.push(&message.role, as_json(&message.content).as_bytes());
         }
         messages
     }
@@ -132,7 +131,7 @@ impl Messages {
     fn told(talk: &Talk, system: &str) -> Messages {
         let mut messages = Messages::default();
         if !system.is_empty() {
-            messages.push("system", &serde_json::to_vec(system).unwrap_or_default());
+            messages.push("system", as_json(system).as_bytes());
             messages.before = 1;
         }
         for [user, assistant] in talk.quoted() {
@@ -145,7 +144,7 @@ impl Messages {
     /// Adds a message, but for the brace that closes it.
     fn push(&mut self, role: &str, quoted: &[u8]) {
         self.json.extend_from_slice(b"{\"role\":");
-        self.json.extend(serde_json::to_vec(role).unwrap_or_default());
+        self.json.extend_from_slice(as_json(role).as_bytes());
         self.json.extend_from_slice(b",\"content\":");
         self.json.extend_from_slice(quoted);
         self.ends.push((self.json.len(), role == "assistant"));
@@ -156,6 +155,12 @@ impl Messages {
         let (end, reply) = self.ends[place];
         (&self.json[begin..end], reply)
     }
+}
+
+fn as_json(text: &str) -> String {
+    let mut quoted = String::new();
+    push_json(&mut quoted, text);
+    quoted
 }
 
 /// An example whose messages are those before the first exchange, and those from one place to another.

@@ -23,7 +23,7 @@ pub struct Talk<'a> {
     pub exchanges: Vec<[Cow<'a, str>; 2]>,
     /// Where it stands in `canonical`, likewise.
     places: Vec<[Range<usize>; 2]>,
-    canonical: Vec<u8>,
+    canonical: String,
 }
 
 impl<'a> Talk<'a> {
@@ -33,7 +33,7 @@ impl<'a> Talk<'a> {
             Json::Object(entries) => entries,
             _ => Vec::new(),
         };
-        let mut canonical = Vec::with_capacity(text.len());
+        let mut canonical = String::with_capacity(text.len());
         let places = write(&entries, &mut canonical);
         let offline = matches!(last(&entries, "offline"), Some(Json::Plain(Value::Bool(true))));
         let group = group(&entries);
@@ -45,17 +45,17 @@ impl<'a> Talk<'a> {
 
     /// Its [`content_hash`](super::transcript::content_hash).
     pub fn hash(&self) -> String {
-        hash::sha256_of(&self.canonical)
+        hash::sha256(&self.canonical)
     }
 
     /// The messages as JSON strings, in turn.
     pub fn quoted(&self) -> impl Iterator<Item = [&[u8]; 2]> {
-        self.places.iter().map(|places| places.clone().map(|place| &self.canonical[place]))
+        self.places.iter().map(|places| places.clone().map(|place| self.canonical[place].as_bytes()))
     }
 }
 
 /// Appends the canonical text; gives the places of user and assistant in each exchange.
-fn write(entries: &[Entry], out: &mut Vec<u8>) -> Vec<[Range<usize>; 2]> {
+fn write(entries: &[Entry], out: &mut String) -> Vec<[Range<usize>; 2]> {
     let mut places = Vec::new();
     write_object(entries, out, |(key, value), out| match value {
         Json::List(exchanges) if key == "exchanges" => {
@@ -66,9 +66,9 @@ fn write(entries: &[Entry], out: &mut Vec<u8>) -> Vec<[Range<usize>; 2]> {
     places
 }
 
-fn write_exchange(exchange: &Json, out: &mut Vec<u8>) -> [Range<usize>; 2] {
+fn write_exchange(exchange: &Json, out: &mut String) -> [Range<usize>; 2] {
     let mut places = [0..0, 0..0];
-    let mut put = |side: Option<usize>, value: &Json, out: &mut Vec<u8>| {
+    let mut put = |side: Option<usize>, value: &Json, out: &mut String| {
         let begin = out.len();
         value.write_canonical(out);
         if let Some(side) = side {

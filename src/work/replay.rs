@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Backend;
 use crate::base::escape::push_json;
 use crate::base::hash::canonical;
+use crate::base::json::write_list;
 use crate::base::{Error, Kind, Result};
 use crate::llm::purse::Charge;
 use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
@@ -224,23 +225,22 @@ pub fn request_hash(backend: &Backend, identity: &Identity, request: &Request) -
 
 fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request: &Request) -> RequestHash {
     let Request { messages, system, params, schema } = request;
-    let mut text = Vec::with_capacity(request.bytes() * 17 / 16 + messages.len() * 40 + 500);
-    text.extend_from_slice(format!("[{},{},[", json!(backend), canonical(&json!(identity))).as_bytes());
-    for (place, message) in messages.iter().enumerate() {
-        text.extend_from_slice(if place == 0 { b"{\"content\":" } else { b",{\"content\":" });
-        push_json(&mut text, &message.content);
-        text.extend_from_slice(b",\"role\":");
-        push_json(&mut text, &message.role);
-        text.push(b'}');
-    }
-    text.extend_from_slice(b"],");
+    let mut text = String::with_capacity(request.bytes() * 17 / 16 + messages.len() * 40 + 500);
+    text.push_str(&format!("[{},{},", json!(backend), canonical(&json!(identity))));
+    write_list(messages, &mut text, |message, text| {
+        text.push_str("{\"content\":");
+        push_json(text, &message.content);
+        text.push_str(",\"role\":");
+        push_json(text, &message.role);
+        text.push('}');
+    });
+    text.push(',');
     match system {
         Some(system) => push_json(&mut text, system),
-        None => text.extend_from_slice(b"null"),
+        None => text.push_str("null"),
     }
-    let schema = schema.as_ref().map_or("null".into(), |schema| canonical(schema.value()));
-    let rest = format!(",{},{},{schema}]", canonical(&json!(params)), canonical(extra_body));
-    text.extend_from_slice(rest.as_bytes());
+    let schema = schema.as_ref().map_or("null", |schema| schema.canonical());
+    text.push_str(&format!(",{},{},{schema}]", canonical(&json!(params)), canonical(extra_body)));
     let digest = Sha256::digest(&text);
     std::array::from_fn(|place| digest[place])
 }
