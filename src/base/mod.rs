@@ -11,6 +11,7 @@ pub mod latency;
 pub mod numbers;
 pub mod panic;
 pub mod report;
+pub mod scan;
 pub mod suggest;
 pub mod yaml;
 

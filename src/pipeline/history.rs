@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::base::scan::first_byte;
+
 /// How a conversation is written out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryOptions {
@@ -99,10 +101,10 @@ fn push_lines(text: &mut String, message: &str) {
 fn first_end(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     // What may begin an end: beyond ASCII, U+0085 begins with C2, U+2028 and U+2029 with E2.
-    let may_begin = |byte: &u8| matches!(byte, b'\n'..=b'\r' | 0xc2 | 0xe2);
+    let may_begin = |byte: u8| (byte.wrapping_sub(b'\n') <= b'\r' - b'\n') | (byte == 0xc2) | (byte == 0xe2);
     let mut from = 0;
     loop {
-        let place = from + bytes[from..].iter().position(may_begin)?;
+        let place = from + first_byte(&bytes[from..], may_begin)?;
         let length = match &bytes[place..] {
             [b'\r', b'\n', ..] | [0xc2, 0x85, ..] => 2,
             [0xe2, 0x80, 0xa8 | 0xa9, ..] => 3,
