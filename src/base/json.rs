@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Index;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -32,6 +33,26 @@ impl<'a> Json<'a> {
         serde_json::from_str(text)
     }
 
+    /// Whether it is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Json::Plain(Value::Null))
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Json::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The items of an array.
+    pub fn as_array(&self) -> Option<&[Json<'a>]> {
+        if let Json::List(items) = self { Some(items) } else { None }
+    }
+
+    /// A number from 0 up that is whole.
+    pub fn as_u64(&self) -> Option<u64> {
+        if let Json::Plain(value) = self { value.as_u64() } else { None }
+    }
+
     /// A value of its own. Of a key that is there twice, the last one counts.
     pub fn into_value(self) -> Value {
         match self {
@@ -53,6 +74,34 @@ impl<'a> Json<'a> {
             Json::List(items) => write_list(items, out, |item, out| item.write_canonical(out)),
             Json::Object(entries) => write_object(entries, out, |(_, value), out| value.write_canonical(out)),
         }
+    }
+}
+
+/// What is not there is null.
+static NULL: Json = Json::Plain(Value::Null);
+
+/// The value of a key; of one that is there twice, the last.
+impl<'a> Index<&str> for Json<'a> {
+    type Output = Json<'a>;
+
+    fn index(&self, key: &str) -> &Json<'a> {
+        let Json::Object(entries) = self else { return &NULL };
+        entries.iter().rev().find(|entry| entry.0 == key).map_or(&NULL, |entry| &entry.1)
+    }
+}
+
+/// An item of an array.
+impl<'a> Index<usize> for Json<'a> {
+    type Output = Json<'a>;
+
+    fn index(&self, place: usize) -> &Json<'a> {
+        self.as_array().and_then(|items| items.get(place)).unwrap_or(&NULL)
+    }
+}
+
+impl PartialEq<str> for Json<'_> {
+    fn eq(&self, text: &str) -> bool {
+        self.as_str() == Some(text)
     }
 }
 

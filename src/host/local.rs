@@ -84,7 +84,7 @@ impl Caller {
             Value::Object(map) => described(&map)?,
             other => return Err(not_a_reply(&other)),
         };
-        let asked: usize = request.messages.iter().map(|m| m.content.len()).sum();
+        let asked: usize = request.messages.iter().map(|m| m.content.length()).sum();
         let usage = Usage {
             input_tokens: tokens(asked + request.system.as_ref().map_or(0, String::len)),
             output_tokens: tokens(content.len()),

@@ -12,6 +12,7 @@ use super::purse::Bill;
 use super::wire::{Answer, Post, Setup, Wire};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::config::Timeouts;
+use crate::base::json::Json;
 use crate::base::{Error, Kind, Result};
 
 /// Shapes a request for a model: gives `{path, body}`.
@@ -55,7 +56,7 @@ impl Wire for Adapter {
     }
 
     fn decode(&self, answer: &Answer, _request: &Request) -> Result<Reply, Failure> {
-        let read = answer.json();
+        let read = answer.json().map(Json::into_value);
         let body = read.clone().unwrap_or_else(|_| answer.body.clone().into());
         // It was served, and perhaps paid for, whatever the script makes of it.
         let paid = |error: Error| Failure { bill: Bill::Unknown, ..error.into() };

@@ -10,6 +10,7 @@ use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
 use crate::base::config::kinds::ANTHROPIC_MAX_TOKENS;
+use crate::base::json::Json;
 
 /// The wire.
 pub(super) struct Anthropic(Setup);
@@ -25,7 +26,7 @@ impl Wire for Anthropic {
         // It has no JSON without a schema.
         let mode = mode.map(|mode| if mode == Structured::JsonObject { Structured::Prompt } else { mode });
         let (system, said) = apart(request, mode)?;
-        let mut body = Body::default();
+        let mut body = Body::of(request);
         body.put_text("model", self.0.model());
         self.params(request, &mut body);
         if let Some(system) = system {
@@ -44,7 +45,7 @@ impl Wire for Anthropic {
             return Err(classify::failure_by(answer, &self.0.remedy(), sense));
         }
         let body = answer.json()?;
-        if body["type"] == "error" || !body["error"].is_null() {
+        if body["type"] == *"error" || !body["error"].is_null() {
             return Err(classify::inner_by(&body["error"], &self.0.remedy(), sense));
         }
         self.reply(&body)
@@ -72,7 +73,7 @@ impl Anthropic {
         ]);
     }
 
-    fn reply(&self, body: &Value) -> Result<Reply, Failure> {
+    fn reply(&self, body: &Json) -> Result<Reply, Failure> {
         let finish = body["stop_reason"].as_str().unwrap_or_default();
         let outcome = match finish {
             "end_turn" | "stop_sequence" => Outcome::Ok,
@@ -94,13 +95,13 @@ impl Anthropic {
 }
 
 /// The texts under `key` in the content blocks of one type.
-fn texts(body: &Value, block: &str, key: &str) -> Option<String> {
-    let blocks = body["content"].as_array()?.iter().filter(|part| part["type"] == block);
+fn texts(body: &Json, block: &str, key: &str) -> Option<String> {
+    let blocks = body["content"].as_array()?.iter().filter(|part| part["type"] == *block);
     joined(blocks.filter_map(|part| part[key].as_str()))
 }
 
 /// `input_tokens` counts only what is new to the server's cache.
-fn usage(usage: &Value) -> Usage {
+pub(super) fn usage(usage: &Json) -> Usage {
     let cached = count(&usage["cache_read_input_tokens"]);
     Usage {
         input_tokens: count(&usage["input_tokens"]) + cached + count(&usage["cache_creation_input_tokens"]),
@@ -180,10 +181,10 @@ mod tests {
 
     #[test]
     fn the_cache_is_part_of_the_prompt() {
-        let usage = usage(&json!({"input_tokens": 5, "cache_read_input_tokens": 20,
-            "cache_creation_input_tokens": 300, "output_tokens": 7}));
+        let told = json!({"input_tokens": 5, "cache_read_input_tokens": 20,
+            "cache_creation_input_tokens": 300, "output_tokens": 7});
         let expected = Usage { input_tokens: 325, output_tokens: 7, cached_tokens: 20, reasoning_tokens: 0 };
-        assert_eq!(usage, expected);
+        assert_eq!(usage(&Json::from(&told)), expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::failure::{Again, Failure};
 use super::wire::Answer;
 use crate::base::Kind;
+use crate::base::json::Json;
 
 /// The longest part of a server's own words that an error repeats.
 const LONGEST: usize = 500;
@@ -104,13 +105,14 @@ pub(super) fn failure_by(answer: &Answer, remedy: &Remedy, own: fn(&Words) -> Op
 }
 
 /// A failure that is reported inside an answer of status 200.
-pub(super) fn inner(error: &Value, remedy: &Remedy) -> Failure {
+pub(super) fn inner(error: &Json, remedy: &Remedy) -> Failure {
     inner_by(error, remedy, |_| None)
 }
 
 /// The same, where a provider has words of its own.
-pub(super) fn inner_by(error: &Value, remedy: &Remedy, own: fn(&Words) -> Option<Sense>) -> Failure {
-    let words = Words::of(&if error.is_null() { String::new() } else { error.to_string() });
+pub(super) fn inner_by(error: &Json, remedy: &Remedy, own: fn(&Words) -> Option<Sense>) -> Failure {
+    let words =
+        Words::of(&if error.is_null() { String::new() } else { error.clone().into_value().to_string() });
     let status = match words.code.as_str() {
         "rate_limit_exceeded" => 429,
         "server_error" | "" => 500,

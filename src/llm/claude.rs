@@ -9,14 +9,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
 
+use super::anthropic::usage;
 use super::child::{Program, Said};
 use super::claude_says;
 use super::failure::Failure;
 use super::provider::{Attempt, Boxed, Provider};
-use super::wire::{count, system_text};
-use super::{Message, Outcome, Reply, Request, Secret, Usage};
+use super::wire::system_text;
+use super::{Message, Outcome, Reply, Request, Secret};
 use crate::base::config::kinds::key_variable;
 use crate::base::config::{BackendConfig, Structured, Timeouts};
+use crate::base::json::Json;
 use crate::base::{Error, Kind, Result};
 
 /// The program, when the configuration does not name one.
@@ -156,7 +158,7 @@ impl Claude {
             content: answer.map_or_else(|| text.to_string(), Value::to_string),
             reasoning: None,
             model: self.model_of(&result),
-            usage: usage(&result["usage"]),
+            usage: usage(&Json::from(&result["usage"])),
             finish_reason: result["stop_reason"]
                 .as_str()
                 .or(result["subtype"].as_str())
@@ -194,7 +196,7 @@ impl Room {
         let told = request.messages.iter().filter(|message| message.role == "system");
         let texts: Vec<_> = system_text(request, mode)
             .into_iter()
-            .chain(told.map(|message| message.content.as_str().into()))
+            .chain(told.map(|message| message.content.plain()))
             .collect();
         let mut system = None;
         if !texts.is_empty() {
@@ -210,15 +212,17 @@ impl Room {
 /// is wanted. So is a message that the program would take for a command of its own.
 fn conversation(messages: &[Message]) -> Result<String> {
     let turns: Vec<&Message> = messages.iter().filter(|message| message.role != "system").collect();
-    if turns.iter().all(|message| message.content.trim().is_empty()) {
+    if turns.iter().all(|message| message.content.plain().trim().is_empty()) {
         return Err(Error::new(Kind::Argument, "the prompt is empty")
             .hint("this provider answers a user: give what is asked the role `user`"));
     }
     match turns.as_slice() {
-        [message] if !message.content.trim_start().starts_with('/') => return Ok(message.content.clone()),
+        [message] if !message.content.plain().trim_start().starts_with('/') => {
+            return Ok(message.content.plain().into_owned());
+        }
         _ => {}
     }
-    let turn = |message: &&Message| format!("[{}]\n{}\n\n", message.role, message.content);
+    let turn = |message: &&Message| format!("[{}]\n{}\n\n", message.role, message.content.plain());
     let all: String = turns.iter().map(turn).collect();
     Ok(format!("{all}Write the next message of [assistant], without its name and with nothing else.\n"))
 }
@@ -236,16 +240,6 @@ fn result_in(output: &str) -> Option<Value> {
         Value::Array(events) => events.iter().rfind(is_result).cloned(),
         Value::Object(_) => Some(value).filter(|value| value.get("subtype").is_some() || is_result(&value)),
         _ => None,
-    }
-}
-
-fn usage(usage: &Value) -> Usage {
-    let cached = count(&usage["cache_read_input_tokens"]);
-    Usage {
-        input_tokens: count(&usage["input_tokens"]) + cached + count(&usage["cache_creation_input_tokens"]),
-        output_tokens: count(&usage["output_tokens"]),
-        cached_tokens: cached,
-        reasoning_tokens: 0,
     }
 }
 

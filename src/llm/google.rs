@@ -12,6 +12,7 @@ use super::wire::{Answer, Body, Post, Setup, Wire, apart, count, joined, turns};
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
+use crate::base::json::Json;
 
 /// What a model's name may hold as it is, in a path.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -31,7 +32,7 @@ impl Wire for Google {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured_in(Dialect::Google, schema));
         let (system, said) = apart(request, mode)?;
-        let mut body = Body::default();
+        let mut body = Body::of(request);
         if let Some(text) = &system {
             body.put("systemInstruction", json!({"parts": [{"text": text}]}));
         }
@@ -82,7 +83,7 @@ impl Google {
         all.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
     }
 
-    fn reply(&self, body: &Value) -> Result<Reply, Failure> {
+    fn reply(&self, body: &Json) -> Result<Reply, Failure> {
         let candidate = &body["candidates"][0];
         // A prompt that is blocked has no candidates.
         let blocked = body["promptFeedback"]["blockReason"].as_str();
@@ -127,15 +128,17 @@ fn role_of(role: &str) -> &str {
 }
 
 /// The texts of the parts that are thoughts, or of those that are not.
-fn texts(candidate: &Value, thoughts: bool) -> Option<String> {
+fn texts(candidate: &Json, thoughts: bool) -> Option<String> {
     let parts = candidate["content"]["parts"].as_array()?.iter();
     joined(
-        parts.filter(|part| (part["thought"] == true) == thoughts).filter_map(|part| part["text"].as_str()),
+        parts
+            .filter(|part| (part["thought"] == Json::Plain(true.into())) == thoughts)
+            .filter_map(|part| part["text"].as_str()),
     )
 }
 
 /// Thoughts are paid for as output, and counted apart.
-fn usage(usage: &Value) -> Usage {
+fn usage(usage: &Json) -> Usage {
     let thoughts = count(&usage["thoughtsTokenCount"]);
     Usage {
         input_tokens: count(&usage["promptTokenCount"]),

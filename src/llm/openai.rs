@@ -10,6 +10,7 @@ use super::wire::{
 use super::{Outcome, Reply, Request, Usage};
 use crate::base::Result;
 use crate::base::config::Structured;
+use crate::base::json::Json;
 
 /// The wire.
 pub(super) struct OpenAi(Setup);
@@ -22,7 +23,7 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 impl Wire for OpenAi {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
-        let mut body = Body::default();
+        let mut body = Body::of(request);
         body.put_text("model", self.0.model());
         if let Some(system) = system_text(request, mode) {
             body.put_text("instructions", &system);
@@ -41,7 +42,7 @@ impl Wire for OpenAi {
             return Err(classify::failure(answer, &self.0.remedy()));
         }
         let body = answer.json()?;
-        if !body["error"].is_null() || body["status"] == "failed" {
+        if !body["error"].is_null() || body["status"] == *"failed" {
             return Err(classify::inner(&body["error"], &self.0.remedy()));
         }
         self.reply(&body)
@@ -59,7 +60,7 @@ impl OpenAi {
         ]);
     }
 
-    fn reply(&self, body: &Value) -> Result<Reply, Failure> {
+    fn reply(&self, body: &Json) -> Result<Reply, Failure> {
         let status = body["status"].as_str().unwrap_or_default();
         let finish = match status {
             "incomplete" => body["incomplete_details"]["reason"].as_str().unwrap_or("incomplete"),
@@ -100,15 +101,15 @@ fn format(request: &Request, mode: Option<Structured>) -> Option<Value> {
 }
 
 /// The texts under `key` in the output items of one type, joined; none when there are none.
-fn texts(body: &Value, item: &str, key: &str) -> Option<String> {
-    let items = body["output"].as_array()?.iter().filter(|output| output["type"] == item);
+fn texts(body: &Json, item: &str, key: &str) -> Option<String> {
+    let items = body["output"].as_array()?.iter().filter(|output| output["type"] == *item);
     let parts = items.flat_map(|output| {
         ["summary", "content"].into_iter().filter_map(|list| output[list].as_array()).flatten()
     });
     joined(parts.filter_map(|part| part[key].as_str()))
 }
 
-fn usage(usage: &Value) -> Usage {
+fn usage(usage: &Json) -> Usage {
     Usage {
         input_tokens: count(&usage["input_tokens"]),
         output_tokens: count(&usage["output_tokens"]),

@@ -7,8 +7,9 @@ use super::failure::Failure;
 use super::wire::{
     Answer, Body, CHAT_TURN, Post, Setup, Wire, count, json_schema_format, system_text, turns,
 };
-use super::{Outcome, Reply, Request, Usage};
+use super::{Outcome, Reply, Request, Text, Usage};
 use crate::base::config::Structured;
+use crate::base::json::Json;
 use crate::base::{Kind, Result};
 
 /// Good endings, in the words of those who speak this wire; some leave the word out.
@@ -25,10 +26,10 @@ pub(super) fn wire(setup: Setup) -> Box<dyn Wire> {
 impl Wire for OpenAiChat {
     fn encode(&self, request: &Request) -> Result<Post> {
         let mode = request.schema.as_deref().map(|schema| self.0.structured(schema));
-        let mut body = Body::default();
+        let mut body = Body::of(request);
         body.put_text("model", self.0.model());
-        let system = system_text(request, mode);
-        let system = system.iter().map(|text| ("system", &**text));
+        let system = system_text(request, mode).map(|text| Text::from(&*text));
+        let system = system.iter().map(|text| ("system", text));
         body.put_turns("messages", system.chain(turns(&request.messages)), CHAT_TURN);
         self.params(request, &mut body);
         let format = match (&request.schema, mode) {
@@ -56,7 +57,7 @@ impl Wire for OpenAiChat {
             }
         }
         let message = &choice["message"];
-        if !message.is_object() {
+        if !matches!(message, Json::Object(_)) {
             return Err(Failure::passing(Kind::Server, "the server's answer holds no message"));
         }
         self.reply(&body, message, choice["finish_reason"].as_str().unwrap_or_default())
@@ -78,7 +79,7 @@ impl OpenAiChat {
     }
 
     /// A message as a reply.
-    fn reply(&self, body: &Value, message: &Value, finish: &str) -> Result<Reply, Failure> {
+    fn reply(&self, body: &Json, message: &Json, finish: &str) -> Result<Reply, Failure> {
         let refusal = message["refusal"].as_str().filter(|text| !text.is_empty());
         let outcome = match finish.to_lowercase().as_str() {
             _ if refusal.is_some() => Outcome::Refusal,
@@ -103,15 +104,15 @@ impl OpenAiChat {
 }
 
 /// The content: a text, or parts of which some are text.
-fn text(content: &Value) -> Option<String> {
+fn text(content: &Json) -> Option<String> {
     match content {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(parts) => Some(parts.iter().filter_map(|part| part["text"].as_str()).collect()),
+        Json::Text(text) => Some(text.to_string()),
+        Json::List(parts) => Some(parts.iter().filter_map(|part| part["text"].as_str()).collect()),
         _ => None,
     }
 }
 
-fn usage(usage: &Value) -> Usage {
+fn usage(usage: &Json) -> Usage {
     Usage {
         input_tokens: count(&usage["prompt_tokens"]),
         output_tokens: count(&usage["completion_tokens"]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Schema;
+use super::{Schema, Text};
 
 pub use crate::base::config::Params;
 
@@ -16,17 +16,17 @@ pub struct Message {
     /// `user`, `assistant` or `system`.
     pub role: Cow<'static, str>,
     /// Its text.
-    pub content: String,
+    pub content: Text,
 }
 
 impl Message {
     /// A message of the user.
-    pub fn user(content: impl Into<String>) -> Message {
+    pub fn user(content: impl Into<Text>) -> Message {
         Message { role: "user".into(), content: content.into() }
     }
 
     /// A message of the assistant.
-    pub fn assistant(content: impl Into<String>) -> Message {
+    pub fn assistant(content: impl Into<Text>) -> Message {
         Message { role: "assistant".into(), content: content.into() }
     }
 }
@@ -46,13 +46,13 @@ pub struct Request {
 
 impl Request {
     /// A request of one user message.
-    pub fn of(prompt: impl Into<String>) -> Request {
+    pub fn of(prompt: impl Into<Text>) -> Request {
         Request { messages: vec![Message::user(prompt)], ..Request::default() }
     }
 
     /// The length of all that the model reads.
     pub fn bytes(&self) -> usize {
-        let texts = self.messages.iter().map(|m| m.content.len()).sum::<usize>();
+        let texts = self.messages.iter().map(|m| m.content.length()).sum::<usize>();
         let system = self.system.as_ref().map_or(0, String::len);
         let schema = self.schema.as_ref().map_or(0, |schema| schema.bytes());
         texts + system + schema

@@ -4,6 +4,7 @@
 mod fit;
 mod prose;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::failure::Failure;
@@ -48,8 +49,13 @@ pub fn filler(tokens: u64, seed: usize) -> String {
 
 /// The tokens of a prompt that are [`filler`]: earlier replies, as far as scripts left them as they were.
 pub fn filler_in(request: &Request) -> u64 {
-    let texts = request.messages.iter().map(|message| &message.content).chain(&request.system);
-    texts.map(|text| prose::found_in(text)).sum()
+    texts(request).map(|text| prose::found_in(&text)).sum()
+}
+
+/// What a model reads of a request, the schema aside.
+fn texts(request: &Request) -> impl Iterator<Item = Cow<'_, str>> {
+    let system = request.system.as_deref().filter(|text| !text.is_empty());
+    request.messages.iter().map(|message| message.content.plain()).chain(system.map(Cow::Borrowed))
 }
 
 /// The provider.
@@ -102,9 +108,7 @@ impl Stand {
 
     /// The tokens of all that the model reads.
     fn prompt(&self, request: &Request) -> u64 {
-        let messages = request.messages.iter().map(|message| message.content.as_str());
-        let texts = messages.chain(request.system.as_deref().filter(|text| !text.is_empty()));
-        let texts: u64 = texts.map(|text| (self.stub.count)(text) + MESSAGE_TOKENS).sum();
+        let texts: u64 = texts(request).map(|text| (self.stub.count)(&text) + MESSAGE_TOKENS).sum();
         let schema = request.schema.as_ref();
         texts + schema.map_or(0, |schema| (self.stub.count)(&schema.value().to_string()))
     }

@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 use super::classify::Remedy;
 use super::dialect::Dialect;
 use super::failure::Failure;
-use super::{Message, Reply, Request, Schema};
+use super::{Message, Reply, Request, Schema, Text};
 use crate::base::config::kinds::kind_of;
 use crate::base::config::{BackendConfig, Structured};
 use crate::base::escape::push_json;
-use crate::base::json::write_list;
+use crate::base::json::{Json, write_list};
 use crate::base::{Error, Kind, Result};
 
 /// What is sent.
@@ -38,6 +38,12 @@ impl Post {
 pub struct Body(String);
 
 impl Body {
+    /// An empty object with room for what is asked.
+    pub fn of(request: &Request) -> Body {
+        let around = 500 + 40 * request.messages.len();
+        Body(String::with_capacity(request.bytes() + request.bytes() / 16 + around))
+    }
+
     /// Adds a text.
     pub fn put_text(&mut self, name: &str, text: &str) {
         self.name(name);
@@ -48,7 +54,7 @@ impl Body {
     pub fn put_turns<'a>(
         &mut self,
         name: &str,
-        turns: impl Iterator<Item = (&'a str, &'a str)>,
+        turns: impl Iterator<Item = (&'a str, &'a Text)>,
         [before, between, after]: [&str; 3],
     ) {
         self.name(name);
@@ -56,7 +62,7 @@ impl Body {
             out.push_str(before);
             push_json(out, role);
             out.push_str(between);
-            push_json(out, content);
+            out.push_str(content.json());
             out.push_str(after);
         });
     }
@@ -110,8 +116,8 @@ impl Answer {
     }
 
     /// The body of a success as JSON.
-    pub fn json(&self) -> Result<Value, Failure> {
-        serde_json::from_str(&self.body).map_err(|error| {
+    pub fn json(&self) -> Result<Json<'_>, Failure> {
+        Json::parse(&self.body).map_err(|error| {
             Failure::passing(Kind::Server, format!("the server's answer is not JSON: {error}"))
         })
     }
@@ -182,7 +188,7 @@ impl Setup {
     }
 
     /// The model that answered, as the server names it, else the one that was asked for.
-    pub fn answered(&self, named: &Value) -> String {
+    pub fn answered(&self, named: &Json) -> String {
         named.as_str().filter(|name| !name.is_empty()).unwrap_or(self.model()).to_string()
     }
 
@@ -254,8 +260,8 @@ pub fn apart(request: &Request, mode: Option<Structured>) -> Result<(Option<Cow<
         return Err(Error::new(Kind::Argument, "the prompt has no message of the user")
             .hint("this provider answers a user: give what is asked the role `user`"));
     }
-    let texts = request.system.iter().chain(system.into_iter().map(|message| &message.content));
-    let texts: Vec<&str> = texts.map(String::as_str).collect();
+    let above = request.system.as_deref().map(Cow::Borrowed).into_iter();
+    let texts: Vec<_> = above.chain(system.into_iter().map(|message| message.content.plain())).collect();
     let joined = (!texts.is_empty()).then(|| texts.join("\n\n").into());
     Ok((with_schema(joined, request, mode), turns))
 }
@@ -280,12 +286,12 @@ pub const CHAT_TURN: [&str; 3] = ["{\"role\":", ",\"content\":", "}"];
 /// The role and the text of each message.
 pub fn turns<'a>(
     messages: impl IntoIterator<Item = &'a Message>,
-) -> impl Iterator<Item = (&'a str, &'a str)> {
-    messages.into_iter().map(|message| (&*message.role, &*message.content))
+) -> impl Iterator<Item = (&'a str, &'a Text)> {
+    messages.into_iter().map(|message| (&*message.role, &message.content))
 }
 
 /// A number of the answer's usage. An absurd one must not overflow a sum.
-pub fn count(value: &Value) -> u64 {
+pub fn count(value: &Json) -> u64 {
     value.as_u64().unwrap_or(0).min(u64::from(u32::MAX))
 }
 

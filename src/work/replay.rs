@@ -13,7 +13,7 @@ use crate::base::hash::canonical;
 use crate::base::json::write_list;
 use crate::base::{Error, Kind, Result};
 use crate::llm::purse::Charge;
-use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
+use crate::llm::{Answered, Identity, Outcome, Params, Reply, Request, Usage};
 use crate::store::ledger::{
     Done, Ending, Entry, ItemKey, KeptReply, LOST, Ledger, OK, Past, Place, RequestHash, nobody_waits,
     write_now,
@@ -226,10 +226,20 @@ pub fn request_hash(backend: &Backend, identity: &Identity, request: &Request) -
 fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request: &Request) -> RequestHash {
     let Request { messages, system, params, schema } = request;
     let mut text = String::with_capacity(request.bytes() * 17 / 16 + messages.len() * 40 + 500);
-    text.push_str(&format!("[{},{},", json!(backend), canonical(&json!(identity))));
+    text.push('[');
+    push_json(&mut text, backend);
+    text.push_str(",{");
+    let Identity { kind, model, origin } = identity;
+    for (key, value, after) in [("kind", kind, ','), ("model", model, ','), ("origin", origin, '}')] {
+        push_json(&mut text, key);
+        text.push(':');
+        push_json(&mut text, value);
+        text.push(after);
+    }
+    text.push(',');
     write_list(messages, &mut text, |message, text| {
         text.push_str("{\"content\":");
-        push_json(text, &message.content);
+        text.push_str(message.content.json());
         text.push_str(",\"role\":");
         push_json(text, &message.role);
         text.push('}');
@@ -240,7 +250,8 @@ fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request
         None => text.push_str("null"),
     }
     let schema = schema.as_ref().map_or("null", |schema| schema.canonical());
-    text.push_str(&format!(",{},{},{schema}]", canonical(&json!(params)), canonical(extra_body)));
+    let params = if *params == Params::default() { "{}".into() } else { canonical(&json!(params)) };
+    text.push_str(&format!(",{params},{},{schema}]", canonical(extra_body)));
     let digest = Sha256::digest(&text);
     std::array::from_fn(|place| digest[place])
 }
@@ -304,7 +315,6 @@ fn to_reply(kept: KeptReply) -> Result<Reply> {
 mod tests {
     use super::*;
     use crate::base::hash;
-    use crate::llm::request::Params;
     use crate::llm::{Message, Schema};
 
     /// What the ledgers that are there were made with.
@@ -313,25 +323,28 @@ mod tests {
         let identity = Identity { kind: "k".into(), model: "m".into(), origin: "o".into() };
         let messages = vec![Message::user("a \"ü\"\n"), Message::assistant("b")];
         let schema = Schema::new("s", json!({"type": "object", "properties": {"z": {}, "a": {}}})).unwrap();
-        let params = Params { temperature: Some(0.5), max_tokens: Some(7), ..Params::default() };
-        let request = Request {
-            messages,
-            system: Some("sys".into()),
-            params: params.clone(),
-            schema: Some(Arc::new(schema)),
-        };
-        let text = hash::canonical(&json!([
-            "n",
-            identity,
-            request.messages,
-            "sys",
-            params,
-            {"x": {"b": 1, "a": 2}},
-            {"type": "object", "properties": {"z": {}, "a": {}}},
-        ]));
-        let extra_body = json!({"x": {"b": 1, "a": 2}});
-        let hashed = question_hash("n", &identity, &extra_body, &request);
-        assert_eq!(hash::hex(&hashed), hash::sha256(&text)[..2 * hashed.len()]);
+        let schema = Arc::new(schema);
+        let some = Params { temperature: Some(0.5), max_tokens: Some(7), ..Params::default() };
+        for params in [some, Params::default()] {
+            let request = Request {
+                messages: messages.clone(),
+                system: Some("sys".into()),
+                params: params.clone(),
+                schema: Some(schema.clone()),
+            };
+            let text = hash::canonical(&json!([
+                "n",
+                identity,
+                request.messages,
+                "sys",
+                params,
+                {"x": {"b": 1, "a": 2}},
+                {"type": "object", "properties": {"z": {}, "a": {}}},
+            ]));
+            let extra_body = json!({"x": {"b": 1, "a": 2}});
+            let hashed = question_hash("n", &identity, &extra_body, &request);
+            assert_eq!(hash::hex(&hashed), hash::sha256(&text)[..2 * hashed.len()]);
+        }
     }
 
     #[test]
