@@ -8,7 +8,7 @@ use fthost::pipeline::length::compute_length_stats;
 use fthost::pipeline::rubric::Rubric;
 use fthost::pipeline::score::score_assessment;
 use fthost::pipeline::slices::{Bounds, SliceOptions, get_slice_points, slice_transcript};
-use fthost::pipeline::template::render;
+use fthost::pipeline::template::{render, var};
 use fthost::pipeline::tokens::{Encoding, count};
 use fthost::pipeline::transcript::{Exchange, Transcript};
 use fthost::store::Project;
@@ -115,7 +115,7 @@ fn history() -> Result<Once> {
 fn rendering(name: &'static str) -> Result<Once> {
     let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prompts");
     let text = std::fs::read_to_string(prompts.join(format!("{name}.md")))?;
-    let vars = values();
+    let vars = var(&values());
     Ok(Box::new(move || {
         black_box(render(name, black_box(&text), &vars, &|_| Ok(None))?);
         Ok(())

@@ -1,7 +1,7 @@
-//! Prompts from templates and history: `format_history`, `chat_messages`, `quote_lines`, `render`, `render_text`.
+//! Prompts from templates and history: `format_history`, `quote_lines`, `render`, `render_text`.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Array, Map, Module, NativeCallContext};
 
 use super::options::{Options, OptionsOf};
 use super::tokens::pairs;
@@ -55,16 +55,6 @@ mod functions {
         history::quote_lines(text)
     }
 
-    /// The exchanges so far as chat messages, for a model that speaks the assistant's side.
-    ///
-    /// ```rhai
-    /// chat_messages([["Hi", "Hello"]]).map(|message| message.role)   // -> ["user", "assistant"]
-    /// ```
-    #[rhai_fn(return_raw, pure)]
-    pub fn chat_messages(exchanges: &mut Array) -> ScriptResult<Array> {
-        Ok(super::messages(exchanges)?)
-    }
-
     /// Renders a template file (Jinja syntax). A variable that is not passed is an error.
     ///
     /// Includes are relative to the project's root.
@@ -77,7 +67,7 @@ mod functions {
     pub fn render(context: NativeCallContext, template_path: &str, vars: Map) -> ScriptResult<String> {
         let ctx = Ctx::of(&context)?;
         let text = ctx.world.project.known_text(template_path)?;
-        let vars = values::Plain::of(&vars)?;
+        let vars = values::map_to_vars(&vars)?;
         Ok(ctx.world.templates.render(template_path, &text, &vars, &super::loader(&ctx))?)
     }
 
@@ -88,18 +78,9 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn render_text(context: NativeCallContext, template: &str, vars: Map) -> ScriptResult<String> {
-        let (ctx, vars) = (Ctx::of(&context)?, values::Plain::of(&vars)?);
+        let (ctx, vars) = (Ctx::of(&context)?, values::map_to_vars(&vars)?);
         Ok(template::render("(template)", template, &vars, &super::loader(&ctx))?)
     }
-}
-
-fn messages(exchanges: &Array) -> Result<Array> {
-    let (user, assistant) = (ImmutableString::from("user"), ImmutableString::from("assistant"));
-    let message = |role: &ImmutableString, content| -> Dynamic {
-        Map::from([("role".into(), role.clone().into()), ("content".into(), Dynamic::from(content))]).into()
-    };
-    let both = |(said, reply)| [message(&user, said), message(&assistant, reply)];
-    Ok(pairs(exchanges)?.into_iter().flat_map(both).collect())
 }
 
 fn history_options(map: &Map) -> Result<HistoryOptions> {

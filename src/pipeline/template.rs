@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use minijinja::value::{Serde, Value as Jinja};
+/// A value that a template may use.
+pub use minijinja::Value as Var;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +17,11 @@ use crate::base::{Error, Kind, Place, Result, suggest};
 
 /// The texts of templates by the names that include them; none: there is no such template.
 type Texts = HashMap<String, Option<String>>;
+
+/// Anything that serialises, as a value for templates.
+pub fn var(value: &impl Serialize) -> Var {
+    Serde(value).into()
+}
 
 /// Templates that were rendered: each is compiled once, as long as its text and those that it includes stay as
 /// they are.
@@ -30,7 +37,7 @@ impl Templates {
         &self,
         name: &str,
         text: &str,
-        vars: &impl Serialize,
+        vars: &Var,
         load: &dyn Fn(&str) -> Result<Option<String>>,
     ) -> Result<String> {
         let known = self.lock().get(name).cloned();
@@ -60,7 +67,7 @@ impl Templates {
 pub fn render(
     name: &str,
     text: &str,
-    vars: &impl Serialize,
+    vars: &Var,
     load: &dyn Fn(&str) -> Result<Option<String>>,
 ) -> Result<String> {
     Ok(render_anew(name, text, vars, load)?.0)
@@ -71,7 +78,7 @@ pub fn render(
 fn render_anew(
     name: &str,
     text: &str,
-    vars: &impl Serialize,
+    vars: &Var,
     load: &dyn Fn(&str) -> Result<Option<String>>,
 ) -> Result<(String, Compiled)> {
     let mut parts = Texts::new();
@@ -130,14 +137,14 @@ impl Compiled {
     }
 
     /// The text; none when it cannot be rendered without more than is known, or at all.
-    fn render(&self, vars: &impl Serialize) -> Option<String> {
+    fn render(&self, vars: &Var) -> Option<String> {
         let rendered = self.try_render(vars).ok();
         // It is asked once for each name: after that, nobody knows whether it was there.
         rendered.filter(|_| self.wanted().is_empty())
     }
 
-    fn try_render(&self, vars: &impl Serialize) -> std::result::Result<String, minijinja::Error> {
-        self.env.get_template(&self.name)?.render(Serde(vars))
+    fn try_render(&self, vars: &Var) -> std::result::Result<String, minijinja::Error> {
+        self.env.get_template(&self.name)?.render(vars.clone())
     }
 
     fn wanted(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -172,7 +179,7 @@ fn environment<'a>() -> Environment<'a> {
 }
 
 /// A value as compact JSON.
-fn to_json(value: Jinja) -> std::result::Result<String, minijinja::Error> {
+fn to_json(value: Var) -> std::result::Result<String, minijinja::Error> {
     serde_json::to_string(&value)
         .map_err(|e| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string()))
 }
@@ -250,6 +257,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn render(
+        name: &str,
+        text: &str,
+        vars: &Value,
+        load: &dyn Fn(&str) -> Result<Option<String>>,
+    ) -> Result<String> {
+        super::render(name, text, &var(vars), load)
+    }
+
     fn none(_: &str) -> Result<Option<String>> {
         Ok(None)
     }
@@ -326,7 +342,7 @@ mod tests {
         let templates = Templates::default();
         let part = Mutex::new("one".to_string());
         let load = |name: &str| Ok((name == "part.md").then(|| part.lock().unwrap().clone()));
-        let say = |text: &str, vars: Value| templates.render("p.md", text, &vars, &load).unwrap();
+        let say = |text: &str, vars: Value| templates.render("p.md", text, &var(&vars), &load).unwrap();
         let text = "{{ x }} {% if more %}{% include 'part.md' %}{% endif %}";
         assert_eq!(say(text, json!({"x": 1, "more": false})), "1 ");
         assert_eq!(say(text, json!({"x": 2, "more": true})), "2 one");
@@ -339,7 +355,7 @@ mod tests {
             (say(optional, json!({"x": 6})), say(optional, json!({"x": 7}))),
             ("6".into(), "7".into())
         );
-        let error = templates.render("p.md", optional, &json!({}), &load).unwrap_err();
+        let error = templates.render("p.md", optional, &var(&json!({})), &load).unwrap_err();
         assert_eq!(error.message(), "`x` is undefined");
     }
 

@@ -1,14 +1,15 @@
 //! Between a script's values and plain JSON values. What cannot be written down (a closure, a
 //! backend, a generator) is refused with its path, never stored as a type name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Map};
-use serde::{Serialize, Serializer};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 use serde_json::{Number, Value};
 
 use crate::base::{Error, Kind, Result};
 use crate::llm::Schema;
+use crate::pipeline::template::{Var, var};
 
 /// How deep values may nest: what is written deeper than 127 levels cannot be read again.
 pub const DEEPEST: usize = 100;
@@ -16,6 +17,21 @@ pub const DEEPEST: usize = 100;
 /// A schema as scripts hold it. As JSON it keeps the order of its properties, which maps would lose.
 #[derive(Clone)]
 pub struct SchemaValue(pub Arc<Schema>);
+
+/// A message of a prompt as scripts hold it: cheaper to make and to copy than a map, and a prompt has many.
+#[derive(Clone)]
+pub struct MessageValue {
+    /// Who speaks.
+    pub role: ImmutableString,
+    /// What is said.
+    pub content: ImmutableString,
+}
+
+/// A message as a map.
+pub fn map_of(message: &MessageValue) -> Map {
+    let MessageValue { role, content } = message.clone();
+    Map::from([("role".into(), role.into()), ("content".into(), content.into())])
+}
 
 /// A script's value as JSON.
 pub fn to_json(value: &Dynamic) -> Result<Value> {
@@ -27,55 +43,36 @@ pub fn map_to_json(map: &Map) -> Result<serde_json::Map<String, Value>> {
     object(map, "", 0)
 }
 
-/// A script's map that holds only plain values: it serialises as [`map_to_json`] would write it, without the way
-/// through JSON.
-pub struct Plain<'a>(&'a Map);
-
-impl<'a> Plain<'a> {
-    /// Refuses what cannot be written down, with its path.
-    pub fn of(map: &'a Map) -> Result<Plain<'a>> {
-        match map.values().all(|value| is_plain(value, 1)) {
-            true => Ok(Plain(map)),
-            // It knows the path.
-            false => map_to_json(map).map(|_| Plain(map)),
-        }
+/// A script's map as what a template may use, without the way through JSON.
+pub fn map_to_vars(map: &Map) -> Result<Var> {
+    match vars(map, 0) {
+        Some(vars) => Ok(vars),
+        // It knows what is wrong, and where.
+        None => map_to_json(map).map(|json| var(&json)),
     }
 }
 
-impl Serialize for Plain<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key.as_str(), PlainValue(value))))
-    }
+fn vars(map: &Map, depth: usize) -> Option<Var> {
+    let entry =
+        |(key, value): (&rhai::Identifier, &Dynamic)| Some((key.to_string(), to_var(value, depth + 1)?));
+    map.iter().map(entry).collect::<Option<BTreeMap<_, _>>>().map(Var::from)
 }
 
-struct PlainValue<'a>(&'a Dynamic);
-
-impl Serialize for PlainValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        if let Ok(text) = self.0.as_immutable_string_ref() {
-            return serializer.serialize_str(&text);
-        }
-        if let Ok(map) = self.0.as_map_ref() {
-            return Plain(&map).serialize(serializer);
-        }
-        match self.0.as_array_ref() {
-            Ok(items) => serializer.collect_seq(items.iter().map(PlainValue)),
-            Err(_) => to_json(self.0).map_err(serde::ser::Error::custom)?.serialize(serializer),
-        }
-    }
-}
-
-fn is_plain(value: &Dynamic, depth: usize) -> bool {
+/// None: it is not plain.
+fn to_var(value: &Dynamic, depth: usize) -> Option<Var> {
     if depth > DEEPEST {
-        return false;
+        return None;
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Some(text.as_str().into());
     }
     if let Ok(map) = value.as_map_ref() {
-        return map.values().all(|value| is_plain(value, depth + 1));
+        return vars(&map, depth);
     }
     if let Ok(items) = value.as_array_ref() {
-        return items.iter().all(|value| is_plain(value, depth + 1));
+        return items.iter().map(|item| to_var(item, depth + 1)).collect::<Option<Vec<_>>>().map(Var::from);
     }
-    value.is_string() || scalar(value).is_some_and(|scalar| scalar.is_ok())
+    scalar(value)?.ok().map(|json| var(&json))
 }
 
 /// JSON as a script's value: `null` is `()`, integers beyond 64 bits become floats.
@@ -180,6 +177,9 @@ fn convert(value: &Dynamic, path: &str, depth: usize) -> Result<Value> {
     }
     if let Some(schema) = value.read_lock::<SchemaValue>() {
         return Ok(schema.0.value().clone());
+    }
+    if let Some(message) = value.read_lock::<MessageValue>() {
+        return object(&map_of(&message), path, depth).map(Value::Object);
     }
     scalar(value).unwrap_or_else(|| Err(refusal(value, path)))
 }
