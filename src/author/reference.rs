@@ -225,6 +225,6 @@ mod tests {
         );
         assert_eq!(found("complete").signatures[0], "Backend.complete(prompt: any value) -> Completion");
         assert_eq!(found("threshold").signatures, ["Rubric.threshold -> float"]);
-        assert_eq!(found("count_words").namespace, "std/text");
+        assert_eq!(found("padded").namespace, "std/text");
     }
 }

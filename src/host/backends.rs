@@ -5,10 +5,11 @@ use std::sync::Arc;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Map, Module, NativeCallContext};
 
+use super::messages;
 use super::options::{Options, OptionsOf};
 use crate::base::config::Params;
 use crate::base::{Error, Kind, Result};
-use crate::llm::{Message, Reply, Request, Schema};
+use crate::llm::{Reply, Request, Schema};
 use crate::script::{Ctx, ScriptResult, values};
 use crate::work::backends::{self, Backend};
 use crate::work::call;
@@ -262,37 +263,10 @@ fn to_schema(value: Dynamic) -> Result<Arc<Schema>> {
 fn request(function: &'static str, backend: &Backend, prompt: Dynamic, options: &Map) -> Result<Request> {
     let options = Options::of(function, options)?;
     let params: Params = options.params()?.over(&backend.params);
-    Ok(Request { messages: messages(prompt)?, system: options.text("system")?, params, schema: None })
-}
-
-/// A prompt: a string, or an array of `#{role, content}`.
-fn messages(prompt: Dynamic) -> Result<Vec<Message>> {
-    if let Ok(text) = prompt.as_immutable_string_ref() {
-        return Ok(vec![Message::user(text.as_str())]);
-    }
-    let shape = "a prompt is a string, or an array of #{role: \"user\", content: \"...\"}";
-    let wrong = |what: String| Error::new(Kind::Argument, what).hint(shape);
-    let Ok(items) = prompt.as_array_ref() else {
-        return Err(wrong(format!("the prompt is {}, which cannot be sent", values::type_name(&prompt))));
-    };
-    if items.is_empty() {
-        return Err(wrong("the prompt is an empty array".into()));
-    }
-    let message = |(i, item): (usize, &Dynamic)| {
-        message(item).ok_or_else(|| wrong(format!("message number {} is not #{{role, content}}", i + 1)))
-    };
-    items.iter().enumerate().map(message).collect()
-}
-
-/// `#{role, content}`, and nothing else.
-fn message(item: &Dynamic) -> Option<Message> {
-    let map = item.as_map_ref().ok().filter(|map| map.len() == 2)?;
-    let role = map.get("role")?.as_immutable_string_ref().ok()?;
-    let role = match role.as_str() {
-        "user" => "user".into(),
-        "assistant" => "assistant".into(),
-        other => other.to_string().into(),
-    };
-    let content = map.get("content")?.as_immutable_string_ref().ok()?.to_string();
-    Some(Message { role, content })
+    Ok(Request {
+        messages: messages::of_prompt(prompt)?,
+        system: options.text("system")?,
+        params,
+        schema: None,
+    })
 }

@@ -11,6 +11,7 @@ pub mod files;
 mod items;
 pub mod lengths;
 pub mod local;
+pub mod messages;
 pub mod options;
 pub mod passing;
 pub mod processing;

@@ -4,7 +4,7 @@ use rhai::Module;
 
 use super::options::OptionsOf;
 use super::{
-    backends, checkpoints, files, lengths, passing, processing, random, rubrics, scoring, slices,
+    backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring, slices,
     surroundings, text, tokens, training, transcripts,
 };
 
@@ -35,6 +35,7 @@ pub const NAMESPACES: &[Namespace] = &[
     Namespace { name: "training", about: "Training files", module: training::module, options: training::OPTIONS },
     Namespace { name: "lengths", about: "Length statistics", module: lengths::module, options: &[] },
     Namespace { name: "text", about: "Prompts from templates and history", module: text::module, options: text::OPTIONS },
+    Namespace { name: "messages", about: "Prompts as chat messages", module: messages::module, options: &[] },
     Namespace { name: "files", about: "Reading the project, writing to data/", module: files::module, options: &[] },
     Namespace { name: "random", about: "Seeded random choices", module: random::module, options: &[] },
     Namespace { name: "surroundings", about: "Settings, log, time, arrays", module: surroundings::module, options: &[] },

@@ -152,7 +152,9 @@ fn ask(
         }
     }
     let keeper = Keeper { ledger: world.ledger.clone(), place: place.clone(), repairs };
-    let answer = wait(scope, spawn(world, remote.clone(), request, keeper)?);
+    // Its many texts are freed by the thread that made them, which costs less.
+    let request = Arc::new(request);
+    let answer = wait(scope, spawn(world, remote.clone(), request.clone(), keeper)?);
     if let (Err(_), Some((replay, free))) = (&answer, &place) {
         replay.without_reply(free);
     }
@@ -182,7 +184,7 @@ impl Keeper {
 fn spawn(
     world: &World,
     remote: Arc<llm::Backend>,
-    request: Request,
+    request: Arc<Request>,
     keeper: Keeper,
 ) -> Result<Receiver<Result<Answer>>> {
     let (sender, receiver) = mpsc::sync_channel(1);
@@ -195,13 +197,15 @@ fn spawn(
             Err(error) => return drop(sender.send(Err(error))),
         };
         let reply = held_to_schema(&request, answered.reply);
+        let structured = request.schema.is_some();
+        drop(request);
         let answered = Answered { reply: reply.clone(), ..answered };
         let done = move |row: Result<i64>| {
             unkept.fetch_add(u64::from(row.is_err()), Ordering::Relaxed);
             let _ = sender.send(row.map(|row| Answer { reply, row: Some(row), replayed: false }));
             drop(on_its_way);
         };
-        keeper.keep(remote.name(), request.schema.is_some(), &answered, Box::new(done));
+        keeper.keep(remote.name(), structured, &answered, Box::new(done));
     });
     Ok(receiver)
 }

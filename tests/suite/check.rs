@@ -113,7 +113,7 @@ fn calls_that_cannot_work() {
         ),
         (
             "a function of a shipped module",
-            &[(MAIN, "import \"std/text\" as text;\ntext::count_word(\"a b\");\ntext::percent(1);")],
+            &[(MAIN, "import \"std/text\" as text;\ntext::qote(\"a b\");\ntext::percent(1);")],
         ),
         ("wrong number of arguments", &[(MAIN, "count_tokens();")]),
         ("wrong number of arguments of a method", &[(MAIN, "get_backend(\"user_sim\").complete();")]),
@@ -347,7 +347,7 @@ const SOUND: &[&str] = &[
     "const LIMIT = 3;\nfn over(n) { n > global::LIMIT }\nprint(over(4));\nlet x = 0x1f + 0b11 + 1_000;\nlet y = x ** 2 % 7;\nprint(type_of(y) + x.type_of());\nprint(-x.abs());",
     "let b = get_backend(\"assistant\", #{temperature: 0.5});\nlet r = b.complete([#{role: \"user\", content: \"Hi\"}], #{system: \"s\", max_tokens: 50});\nprint(r.content + r.usage.input_tokens + b.name);",
     "let opts = #{concurrency: 4};\nlet out = parallel_map([1, 2], opts, |n| parallel_map([n], |k| k * n));\nprint(flatten(out));\nlet r = process([#{id: \"a\"}], #{checkpoint: \"data/x.jsonl\", version: |i| i.id}, |i| #{id: i.id});",
-    "import \"std/text\" as text;\nlet words = [\"a b\"].map(|t| text::count_words(t));\nlet r = rng(\"x\");\nprint(r.weighted_choice(#{a: 1.0}) + words[0]);\nprint(setting(\"turns\", 12));",
+    "import \"std/text\" as text;\nlet words = [\"a b\"].map(|t| text::join([t], \"\"));\nlet r = rng(\"x\");\nprint(r.weighted_choice(#{a: 1.0}) + words[0]);\nprint(setting(\"turns\", 12));",
     "let now = timestamp();\nlet t = now.elapsed;\nlet b = blob(3, 1);\nprint(b.len());\nlet s = \"x\".repeat_it(3);\nfn repeat_it(n) { let out = \"\"; for i in 0..n { out += this; } out }\nlet big = 1.0.floor().to_int().max(3);",
     "let done = load_checkpoint(\"data/x.jsonl\");\nfor item in read_transcripts() { if item.id in done { continue; } print(item.id); }\nlet data = load_yaml(\"config/taxonomy.yaml\");\nprint(data.keys().len());\nsleep(0);\nlet o = get_backend(\"offline\");",
     "let json = `{\"a\": [1]}`;\nlet v = parse_json(json);\nprint(v.a[0]);\nlet back = v.to_json();\nlet m = #{a: 1} + #{b: 2};\nm.remove(\"a\");\nm.mixin(#{c: 3});\nprint(m.values().len() + m.contains(\"b\").to_string());",
