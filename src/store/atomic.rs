@@ -161,7 +161,7 @@ pub fn remove(dir: &Dir, path: &Path) -> Result<()> {
 
 /// Makes the directories above `path`, each one's entry flushed.
 pub fn make_parents(dir: &Dir, path: &Path) -> Result<()> {
-    let Some(parent) = path.parent() else { return Ok(()) };
+    let Some(parent) = path.parent().filter(|parent| !dir.is_dir(parent)) else { return Ok(()) };
     let mut made = PathBuf::new();
     for part in parent.components() {
         made.push(part);

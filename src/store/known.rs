@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A file that was changed this short before it was read may change again without a new stamp: what kernels count
 /// time in is at most 10 ms ...
@@ -13,6 +13,9 @@ const TICKS: Duration = Duration::from_millis(100);
 
 /// ... and some file systems know only seconds, or two of them.
 const SECONDS: Duration = Duration::from_secs(4);
+
+/// So long a look is good for: files are edited by hand, and many calls at a time ask for the same few.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What changes with a file: device, inode, size, and the times of the last change of content and of the inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,23 +28,35 @@ pub(super) struct KnownTexts(Mutex<HashMap<String, Known>>);
 struct Known {
     stamp: Stamp,
     text: Arc<str>,
+    /// When the file last had this stamp.
+    looked: Instant,
 }
 
 impl KnownTexts {
     /// The text that was kept, if the file at this place is still the same.
     pub fn get(&self, path: &str, place: &Path) -> Option<Arc<str>> {
+        let now = Instant::now();
         let (kept, text) = {
             let all = self.lock();
             let known = all.get(path)?;
+            if now.saturating_duration_since(known.looked) < LOOK {
+                return Some(known.text.clone());
+            }
             (known.stamp, known.text.clone())
         };
-        (stamp(place)? == kept).then_some(text)
+        if stamp(place)? != kept {
+            return None;
+        }
+        if let Some(known) = self.lock().get_mut(path).filter(|known| known.stamp == kept) {
+            known.looked = now;
+        }
+        Some(text)
     }
 
     /// Keeps a text that was read after its file had this stamp.
     pub fn keep(&self, path: &str, before: Option<Stamp>, text: &Arc<str>) {
         let Some(stamp) = before.filter(|before| before.has_settled()) else { return };
-        self.lock().insert(path.into(), Known { stamp, text: text.clone() });
+        self.lock().insert(path.into(), Known { stamp, text: text.clone(), looked: Instant::now() });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -104,12 +119,15 @@ mod tests {
         texts.keep("t.md", stamp(&place), &"fresh".into());
         assert!(texts.get("t.md", &place).is_none(), "it has just been changed");
         texts.keep("t.md", Some(old), &"one".into());
+        std::thread::sleep(LOOK);
         assert!(texts.get("t.md", &place).is_none(), "it has another stamp");
         older(&place, 100);
         let now = stamp(&place).unwrap();
-        texts.lock().insert("t.md".into(), Known { stamp: now, text: "one".into() });
+        let known = Known { stamp: now, text: "one".into(), looked: Instant::now() - LOOK };
+        texts.lock().insert("t.md".into(), known);
         assert_eq!(texts.get("t.md", &place).as_deref(), Some("one"));
         older(&place, 50);
+        std::thread::sleep(LOOK);
         assert!(texts.get("t.md", &place).is_none());
     }
     #[test]
@@ -124,6 +142,7 @@ mod tests {
         assert_eq!(&*project.known_text("t.md").unwrap(), "one");
         std::fs::remove_file(&link).unwrap();
         std::os::unix::fs::symlink("two.md", &link).unwrap();
+        std::thread::sleep(LOOK);
         assert_eq!(&*project.known_text("t.md").unwrap(), "two");
     }
 }

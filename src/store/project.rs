@@ -197,7 +197,12 @@ impl Project {
 
     fn place_to_write(&self, path: &str) -> Result<PathBuf> {
         let real = paths::resolve_for_write(&self.dir, path)?;
-        if self.target().is_dir(&real) { Err(paths::is_directory(path)) } else { Ok(real) }
+        // In the root itself it has been looked for.
+        if self.has_scratch() && self.target().is_dir(&real) {
+            Err(paths::is_directory(path))
+        } else {
+            Ok(real)
+        }
     }
 
     /// Replaces the file at `path`, wholly or not at all. Refuses a checkpoint.
