@@ -43,6 +43,8 @@ impl ScriptEngine {
         engine.set_optimization_level(OptimizationLevel::None);
         engine.set_strict_variables(true);
         engine.disable_symbol("eval");
+        // The pool of short texts is behind one lock for all threads, and who finds it taken sleeps 10 ms.
+        engine.set_max_strings_interned(0);
         engine.on_progress(move |operations| match operations & PROGRESS_MASK {
             0 if stop.scripts_end_now() => Some(Dynamic::from(super::ScriptError(stop.error()))),
             _ => None,

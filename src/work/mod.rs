@@ -16,6 +16,7 @@ pub mod scope;
 pub mod settings;
 pub mod status;
 pub mod threads;
+mod turns;
 pub mod world;
 
 pub use backends::Backend;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
 use super::threads::{Place, Threads, take_one};
+use super::turns::wait_for_turns;
 
 /// Calls `f` on every element, at most `width` at a time; returns when all have ended.
 pub fn run<T: Send>(
@@ -70,6 +71,7 @@ impl<T: Send, I: Iterator<Item = T> + Send, F: Fn(T) + Sync> Team<'_, I, F> {
         let place = Place::of(self.threads);
         let started = helper.spawn_scoped(scope, move || {
             let _place = place;
+            wait_for_turns();
             self.work(scope);
         });
         let started = started.is_ok();
