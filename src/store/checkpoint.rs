@@ -2,7 +2,6 @@
 //! where their records stand.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +12,14 @@ use serde_json::{Map, Value};
 use super::append::Appender;
 use super::head::{Head, json_fault};
 use super::index::Index;
-use super::lines::{self, Tail};
+use super::lines;
+use super::load::{BLOCK, length_of, load};
 use super::lock::Lock;
 use super::version::Version;
 use super::{Project, atomic, mend, paths};
 use crate::base::{Error, Kind, Result};
 
 pub use super::index::Entry;
-
-/// How much is read at once.
-const BLOCK: usize = 1 << 18;
 
 /// What a checkpoint is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,19 +259,6 @@ fn open_to_read(project: &Project, path: &str) -> Result<Opened> {
         claimed: AtomicBool::new(false),
     };
     Ok(Opened { checkpoint: Arc::new(checkpoint), warnings: Vec::new() })
-}
-
-fn load(shown: &str, file: &File) -> Result<(Index, Option<Tail>)> {
-    let mut index = Index::default();
-    let tail = lines::scan(shown, BufReader::with_capacity(BLOCK, file), |line| {
-        let (head, offset, length) = (line.head, line.offset, length_of(line.bytes)?);
-        index.insert(&head.id, Entry { version: head.version, complete: head.complete, offset, length })
-    })?;
-    Ok((index, tail))
-}
-
-fn length_of(line: &[u8]) -> Result<u32, String> {
-    u32::try_from(line.len()).map_err(|_| "it is longer than 4 GiB".into())
 }
 
 /// A record as it is written, which can be read again.

@@ -12,6 +12,7 @@ mod index;
 mod known;
 pub mod ledger;
 mod lines;
+mod load;
 pub mod lock;
 mod mend;
 pub mod paths;
