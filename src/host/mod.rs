@@ -27,5 +27,6 @@ pub mod text;
 pub mod tokens;
 pub mod training;
 pub mod transcripts;
+pub mod weighted;
 
 pub use session::Session;

@@ -95,17 +95,6 @@ mod functions {
         Ok(random.sample(items.len(), count)?.into_iter().map(|i| items[i].clone()).collect())
     }
 
-    /// The entry of an array of maps at a position from 0 to 1, each being as wide as its `weight`.
-    ///
-    /// ```rhai
-    /// let styles = [#{id: "terse", weight: 0.25}, #{id: "chatty", weight: 0.75}];
-    /// [styles.entry_at(0.2).id, styles.entry_at(0.3).id]   // -> ["terse", "chatty"]
-    /// ```
-    #[rhai_fn(return_raw, pure)]
-    pub fn entry_at(entries: &mut Array, position: f64) -> ScriptResult<Dynamic> {
-        Ok(super::entry_at(entries, position)?)
-    }
-
     /// True with probability `p`.
     ///
     /// ```rhai
@@ -120,24 +109,6 @@ mod functions {
 fn number(what: &str, value: &Dynamic) -> Result<f64> {
     values::number(value)
         .ok_or_else(|| Error::new(Kind::Argument, format!("{what} must be a number, not {value}")))
-}
-
-fn entry_at(entries: &Array, position: f64) -> Result<Dynamic> {
-    let weight = |entry: &Dynamic| {
-        let weight = entry.as_map_ref().ok().and_then(|map| values::number(map.get("weight")?));
-        weight.ok_or_else(|| Error::new(Kind::Argument, "an entry has no number under `weight`"))
-    };
-    let total = entries.iter().try_fold(0.0, |sum, entry| Ok::<_, Error>(sum + weight(entry)?))?;
-    let mut reached = 0.0;
-    for entry in entries {
-        reached += weight(entry)?;
-        if position * total < reached {
-            return Ok(entry.clone());
-        }
-    }
-    let nothing =
-        || Error::new(Kind::Argument, "cannot choose from an empty array").hint("check its length first");
-    entries.last().cloned().ok_or_else(nothing)
 }
 
 fn weights(map: &Map) -> Result<Vec<(String, f64)>> {

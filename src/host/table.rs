@@ -5,7 +5,7 @@ use rhai::Module;
 use super::options::OptionsOf;
 use super::{
     backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring, slices,
-    surroundings, text, tokens, training, transcripts,
+    surroundings, text, tokens, training, transcripts, weighted,
 };
 
 /// One namespace of the host API. Scripts see its functions flat, without the namespace's name.
@@ -38,6 +38,7 @@ pub const NAMESPACES: &[Namespace] = &[
     Namespace { name: "messages", about: "Prompts as chat messages", module: messages::module, options: &[] },
     Namespace { name: "files", about: "Reading the project, writing to data/", module: files::module, options: &[] },
     Namespace { name: "random", about: "Seeded random choices", module: random::module, options: &[] },
+    Namespace { name: "weighted", about: "Entries with weights, to be drawn from", module: weighted::module, options: &[] },
     Namespace { name: "surroundings", about: "Settings, log, time, arrays", module: surroundings::module, options: &[] },
 ];
 
