@@ -31,16 +31,16 @@ pub type Element<'a> = Box<dyn FnOnce() -> Result<Dynamic> + Send + 'a>;
 
 impl Given {
     /// What a script gave to a function.
-    pub fn of(function: &str, items: &Dynamic, stop: &Stop) -> Result<Given> {
-        let items = items.flatten_clone();
+    pub fn of(function: &str, items: Dynamic, stop: &Stop) -> Result<Given> {
+        let items = items.flatten();
         if let Some(lazy) = items.read_lock::<LazyItems>() {
             return Ok(Given::Lazy(lazy.clone()));
         }
         if let Some(numbers) = Numbers::of(&items, stop)? {
             return Ok(Given::Range(numbers));
         }
-        // A copy that shares nothing: the closure may hold the same array.
-        match unshare(&items)?.into_array() {
+        // It shares nothing: the closure may hold the same array.
+        match unshare(items)?.into_array() {
             Ok(array) => Ok(Given::Array(array)),
             Err(found) => {
                 let found = values::friendly_type(found);
@@ -74,6 +74,14 @@ pub enum Payload {
 }
 
 impl Payload {
+    /// The value of an item of which nothing else is kept from then on: thousands of them may wait for models.
+    pub fn take(item: Item<Payload>) -> Dynamic {
+        match item.payload {
+            Payload::Own(value) => value,
+            Payload::Plain => values::from_json(&item.plain),
+        }
+    }
+
     /// The value, of an item that is this as plain JSON.
     pub fn value(&self, plain: &Value) -> Dynamic {
         match self {

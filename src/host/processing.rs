@@ -75,7 +75,7 @@ mod functions {
         options: Map,
         closure: FnPtr,
     ) -> ScriptResult<Map> {
-        Ok(super::run_process(&context, &items, &options, &closure)?)
+        Ok(super::run_process(&context, items, &options, &closure)?)
     }
 
     /// Calls a closure on all elements at the same time; gives the results in the order of the elements.
@@ -89,7 +89,7 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn parallel_map(context: NativeCallContext, items: Dynamic, closure: FnPtr) -> ScriptResult<Array> {
-        Ok(super::run_map(&context, &items, &Map::new(), &closure)?)
+        Ok(super::run_map(&context, items, &Map::new(), &closure)?)
     }
 
     #[rhai_fn(name = "parallel_map", return_raw)]
@@ -99,7 +99,7 @@ mod functions {
         options: Map,
         closure: FnPtr,
     ) -> ScriptResult<Array> {
-        Ok(super::run_map(&context, &items, &options, &closure)?)
+        Ok(super::run_map(&context, items, &options, &closure)?)
     }
 
     /// How many items a lazy reader has; `()` when only reading them tells.
@@ -113,7 +113,7 @@ mod functions {
     }
 }
 
-fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
+fn run_process(context: &NativeCallContext, items: Dynamic, options: &Map, closure: &FnPtr) -> Result<Map> {
     let ctx = Ctx::of(context)?;
     let options = Options::of("process", options)?;
     let given = Given::of("process", items, &ctx.world.stop)?;
@@ -132,7 +132,7 @@ fn run_process(context: &NativeCallContext, items: &Dynamic, options: &Map, clos
     let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());
     let worker = |item: Item<Payload>, scope: Scope| {
         let ctx = ctx.with_scope(scope.within(&ctx.scope));
-        values::to_json(&closure.call(context, &ctx, item.payload.value(&item.plain))?)
+        values::to_json(&closure.call(context, &ctx, Payload::take(item))?)
     };
     let summary = process::run(
         &ctx.world,
@@ -158,7 +158,7 @@ fn concurrency(ctx: &Ctx, options: &Options, default: usize) -> Result<usize> {
     Ok(ctx.world.options.concurrency.or(asked).unwrap_or(default))
 }
 
-fn run_map(context: &NativeCallContext, items: &Dynamic, options: &Map, closure: &FnPtr) -> Result<Array> {
+fn run_map(context: &NativeCallContext, items: Dynamic, options: &Map, closure: &FnPtr) -> Result<Array> {
     let ctx = Ctx::of(context)?;
     let options = Options::of("parallel_map", options)?;
     let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);

@@ -21,7 +21,7 @@ impl Closure {
     /// Takes `function`, as of now: later changes of its captured variables are not seen.
     pub fn new(context: &NativeCallContext, function: &FnPtr) -> Result<Closure> {
         let mut function = function.clone();
-        let curry = function.curry().iter().map(unshare).collect::<Result<Vec<_>>>()?;
+        let curry = function.curry().iter().cloned().map(unshare).collect::<Result<Vec<_>>>()?;
         check_captures(&curry)?;
         function.set_curry(curry);
         Ok(Closure { function, store: context.store_data() })
@@ -42,30 +42,33 @@ impl Closure {
         self.function
             .call_within_context::<Dynamic>(&context, (argument,))
             .map_err(|e| trace::error_in_closure(*e, &context, ctx))
-            .and_then(|value| unshare(&value))
+            .and_then(unshare)
     }
 }
 
-/// A copy that shares nothing with the original, also not inside arrays, maps and closures.
-pub fn unshare(value: &Dynamic) -> Result<Dynamic> {
+/// A value that shares nothing, also not inside of arrays, maps and closures: what is shared is copied, the rest stays
+/// as it is.
+pub fn unshare(value: Dynamic) -> Result<Dynamic> {
     unshare_at(value, 0)
 }
 
-fn unshare_at(value: &Dynamic, depth: usize) -> Result<Dynamic> {
+fn unshare_at(value: Dynamic, depth: usize) -> Result<Dynamic> {
     if depth > DEEPEST {
         return Err(Error::new(Kind::Argument, "a value holds itself, or is nested too deeply to be copied")
             .hint("a closure that is kept in a map or array may not use that map or array"));
     }
-    let copy = |item: &Dynamic| unshare_at(item, depth + 1);
-    let mut value = value.flatten_clone();
+    let own =
+        |item: &mut Dynamic| unshare_at(std::mem::take(item), depth + 1).map(|unshared| *item = unshared);
+    let mut value = value.flatten();
     if let Ok(mut items) = value.as_array_mut() {
-        items.iter_mut().try_for_each(|item| copy(item).map(|own| *item = own))?;
+        items.iter_mut().try_for_each(own)?;
     }
     if let Ok(mut map) = value.as_map_mut() {
-        map.values_mut().try_for_each(|item| copy(item).map(|own| *item = own))?;
+        map.values_mut().try_for_each(own)?;
     }
     if let Some(mut function) = value.write_lock::<FnPtr>() {
-        let curry = function.curry().iter().map(copy).collect::<Result<Vec<_>>>()?;
+        let mut curry = function.curry().to_vec();
+        curry.iter_mut().try_for_each(own)?;
         function.set_curry(curry);
     }
     Ok(value)
