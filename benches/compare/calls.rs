@@ -1,5 +1,6 @@
 //! Calls: the shipped generation against the same calls by plain tokio and reqwest.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,8 +30,12 @@ const CLIENTS: [(&str, &str); 3] = [
 ];
 
 /// Milliseconds of an answer, conversations at a time, conversations, and their turns.
-const LOADS: [(u64, usize, usize, usize); 4] =
-    [(0, 64, 128, 25), (50, 64, 64, 25), (50, 256, 256, 12), (50, 1024, 1024, 4)];
+type Shape = (u64, usize, usize, usize);
+
+const LOADS: &[Shape] = &[(0, 64, 128, 25), (50, 64, 64, 25), (50, 256, 256, 12), (50, 1024, 1024, 4)];
+
+/// As many at a time as one process is made for, with answers that take as long as a model's.
+const WIDE: &[Shape] = &[(1000, 9000, 9000, 4)];
 
 /// What is asked for, and by whom.
 #[derive(Clone, Serialize, Deserialize)]
@@ -42,6 +47,9 @@ pub struct Load {
     pub width: usize,
     pub items: usize,
     pub turns: usize,
+    /// Where its projects are made. They stay until all rounds are over: a file system looks long for a place when
+    /// thousands of files have just been removed, and no user does that.
+    pub room: PathBuf,
 }
 
 impl Load {
@@ -86,9 +94,10 @@ fn peak() -> f64 {
 
 /// The shipped scripts, in a fresh project.
 fn scripted(load: &Load, keep: bool) -> Result<()> {
-    let dir = tempfile::tempdir()?;
+    fthost::cli::room::make();
+    let dir = tempfile::tempdir_in(&load.room)?.keep();
     for (path, text) in embedded::PROJECT {
-        let path = dir.path().join(path);
+        let path = dir.join(path);
         std::fs::create_dir_all(path.parent().ok_or("a file without a directory")?)?;
         std::fs::write(path, text)?;
     }
@@ -98,7 +107,7 @@ fn scripted(load: &Load, keep: bool) -> Result<()> {
          roles: {{user_sim: m, assistant: m}}\n"
     );
     let config = Config::parse("c", &config)?;
-    let project = Project::open(dir.path())?;
+    let project = Project::open(&dir)?;
     let mut world = World::new(project, config, Arc::new(Silent), Box::new(|_| None), "bench");
     if !keep {
         world.ledger = Arc::new(ReadOnly::of(world.ledger.clone()));
@@ -128,36 +137,55 @@ fn run(server: &Server, load: &Load) -> Result<Sample> {
 }
 
 pub fn measure(scale: &Scale) -> Result<Table> {
+    table(scale, "Calls", LOADS)
+}
+
+pub fn measure_wide(scale: &Scale) -> Result<Table> {
+    table(scale, "Thousands in flight", WIDE)
+}
+
+fn table(scale: &Scale, title: &'static str, loads: &[Shape]) -> Result<Table> {
     let mut rows = Vec::new();
-    for (latency, width, items, turns) in LOADS {
+    let room = tempfile::tempdir()?;
+    for &(latency, width, items, turns) in loads {
         let server = Server::start(Duration::from_millis(latency))?;
         let items = scale.of(items, items.min(64));
-        let load = |client: &str| Load { client: client.into(), port: server.port, width, items, turns };
+        let load = |client: &str| {
+            let (client, room) = (client.into(), room.path().into());
+            Load { client, port: server.port, width, items, turns, room }
+        };
         let contestant = |(client, name): (&str, &str)| {
             let load = load(client);
             let server = &server;
             Contestant::new(name, move || run(server, &load))
         };
         let outcomes = take_turns(scale.rounds(), &mut CLIENTS.map(contestant))?;
-        let calls = load("plain").calls() as f64;
-        rows.extend(
-            outcomes.iter().map(|one| row(&format!("{latency} ms, {width}"), one, &outcomes[0], calls)),
-        );
+        let (first, calls) = (outcomes[0].seconds().median, load("plain").calls() as f64);
+        let ideal = calls / width as f64 * latency as f64 / 1e3;
+        let row = |one: &Outcome| row(&format!("{latency} ms, {width}"), one, first, calls, ideal);
+        rows.extend(outcomes.iter().map(row));
     }
     Ok(Table {
-        title: "Calls",
+        title,
         about: "The shipped generation beside the same calls by plain tokio and reqwest, without scripts, limits, retries or \
-                ledger. Each client is a process of its own, beside its server."
+                ledger. Each client is a process of its own, beside its server. The ideal: as if only the server took time."
             .into(),
-        head: vec!["latency, in flight", "client", "seconds", "x", "CPU us a call", "peak MB", "kB a call"],
+        head: vec!["latency, in flight", "client", "seconds", "x", "of the ideal", "CPU us a call", "peak MB", "kB a call"],
         rows,
     })
 }
 
-fn row(load: &str, one: &Outcome, first: &Outcome, calls: f64) -> Vec<String> {
+fn row(load: &str, one: &Outcome, first: f64, calls: f64, ideal: f64) -> Vec<String> {
     let cpu = one.spread(|sample| sample.cpu.unwrap_or(f64::NAN) * 1e6 / calls);
     let sent = one.spread(|sample| sample.sent.unwrap_or(f64::NAN) / 1e3 / calls);
-    let times = first.seconds().median / one.seconds().median;
-    let figures = [one.seconds().to_string(), short(times), cpu.to_string(), one.megabytes().to_string()];
+    let seconds = one.seconds();
+    let of_ideal = if ideal > 0.0 { short(seconds.median / ideal) } else { "-".into() };
+    let figures = [
+        seconds.to_string(),
+        short(first / seconds.median),
+        of_ideal,
+        cpu.to_string(),
+        one.megabytes().to_string(),
+    ];
     [load.into(), one.name.clone()].into_iter().chain(figures).chain([short(sent.median)]).collect()
 }

@@ -30,6 +30,7 @@ type Section = (&'static str, fn(&Scale) -> Result<Table>);
 
 const SECTIONS: &[Section] = &[
     ("calls", calls::measure),
+    ("wide", calls::measure_wide),
     ("tokens", tokens::measure),
     ("slices", slices::measure),
     ("checkpoint", checkpoint::measure),
@@ -74,6 +75,8 @@ fn main() -> ExitCode {
 /// Measures the sections that are named, all when none is, and prints each when it is done.
 fn compare(arguments: &[String]) -> Result<()> {
     let asked = |option: &str| arguments.iter().any(|argument| argument == option);
+    // For the servers: each connection is a file.
+    fthost::cli::room::make();
     let scale = Scale { quick: asked("--quick"), once: asked("--once") };
     let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     if let Some(name) = names.iter().find(|name| SECTIONS.iter().all(|(known, _)| known != **name)) {

@@ -15,7 +15,7 @@ mod output;
 mod progress;
 mod project;
 mod retry;
-mod room;
+pub mod room;
 mod run;
 mod signals;
 mod status;

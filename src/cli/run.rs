@@ -24,7 +24,7 @@ use crate::work::world::RunOptions;
 pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let end = End { started: Instant::now(), output: output.clone() };
     output.set_verbose(common.verbose);
-    room::raise_file_limit();
+    room::make();
     let Ready { session, units, _scratch } = match prepare(common, args, &end) {
         Ok(ready) => ready,
         Err(code) => {
