@@ -111,7 +111,7 @@ fn run(server: &Server, width: usize, items: usize, keep: bool) -> f64 {
         items: &Numbers(items),
         backends: String::new(),
         code: String::new(),
-        version_of: &|_| Ok(Value::Null),
+        version_of: &|_| Ok(fthost::work::plan::Extra::default()),
         worker: &worker,
     };
     let (began, before) = (Instant::now(), server.served());

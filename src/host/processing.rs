@@ -13,6 +13,7 @@ use crate::base::panic::catch_panic;
 use crate::base::{Error, Kind, Result};
 use crate::script::closure::Closure;
 use crate::script::{Ctx, ScriptResult, values};
+use crate::work::plan::Extra;
 use crate::work::process::{self, Item, Job};
 use crate::work::{Scope, pool};
 
@@ -120,13 +121,14 @@ fn run_process(context: &NativeCallContext, items: Dynamic, options: &Map, closu
     let closure = Closure::new(context, closure)?;
     let version = options.closure("version").map(|f| Closure::new(context, &f)).transpose()?;
     let fixed = options.get("version").filter(|_| version.is_none()).map(values::to_json).transpose()?;
-    let fixed = fixed.unwrap_or(Value::Null);
+    let fixed = Extra::of(&fixed.unwrap_or(Value::Null));
     let planning = ctx.with_scope(ctx.scope.without_calls(NO_CALLS_IN_VERSION));
     let version_of = |item: &Item<Payload>| match &version {
         Some(version) => {
-            values::to_json(&version.call(context, &planning, item.payload.value(&item.plain))?)
+            let option = version.call(context, &planning, item.payload.value(&item.plain))?;
+            Ok(Extra::of(&values::to_json(&option)?))
         }
-        None => Ok(fixed.clone()),
+        None => Ok(fixed),
     };
     let checkpoint = options.text("checkpoint")?;
     let job = options.text("job")?.or_else(|| checkpoint.clone()).unwrap_or_else(|| ctx.run.entry.clone());

@@ -60,11 +60,14 @@ impl Transcript {
 
     /// Reads a transcript from a value: a fault names the path of what is wrong.
     pub fn from_value(value: &Value) -> Result<Transcript> {
-        serde_path_to_error::deserialize::<_, Shape>(value).map_err(|e| {
-            let path = e.path().to_string();
-            shape_fault(&path, &e.into_inner().to_string())
-        })?;
-        let transcript = Transcript::deserialize(value).map_err(|e| shape_fault(".", &e.to_string()))?;
+        let placed = |error: serde_json::Error| match serde_path_to_error::deserialize::<_, Shape>(value) {
+            Ok(_) => shape_fault(".", &error.to_string()),
+            Err(found) => {
+                let path = found.path().to_string();
+                shape_fault(&path, &found.into_inner().to_string())
+            }
+        };
+        let transcript = Transcript::deserialize(value).map_err(placed)?;
         match transcript.id.as_str() {
             "" => Err(shape_fault("id", "it is empty")),
             _ => Ok(transcript),

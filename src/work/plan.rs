@@ -69,10 +69,20 @@ impl Origin {
         Origin { backends: short_hash(backends), code: short_hash(code) }
     }
 
-    /// The version of an item's record; `option` is what else it depends on.
-    pub fn version(&self, item: &Value, option: &Value) -> Version {
-        let option = if option.is_null() { 0 } else { short_hash(&canonical(option)) };
-        Version([short_hash(&canonical(item)), self.backends, self.code, option])
+    /// The version of an item's record; `extra` is what else it depends on.
+    pub fn version(&self, item: &Value, extra: Extra) -> Version {
+        Version([short_hash(&canonical(item)), self.backends, self.code, extra.0])
+    }
+}
+
+/// What else a record depends on: the `version` option. Often it is long, and the same for all items.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extra(u32);
+
+impl Extra {
+    /// That of the option; null: there is none.
+    pub fn of(option: &Value) -> Extra {
+        Extra(if option.is_null() { 0 } else { short_hash(&canonical(option)) })
     }
 }
 
@@ -250,7 +260,7 @@ mod tests {
     use serde_json::json;
 
     fn version(item: Value, code: &str) -> Version {
-        Origin::new("b", code).version(&item, &Value::Null)
+        Origin::new("b", code).version(&item, Extra::default())
     }
 
     #[test]
@@ -265,7 +275,8 @@ mod tests {
 
     #[test]
     fn versions_are_those_of_all_releases() {
-        let version = Origin::new("backends", "code").version(&json!({"id": "a", "n": 1}), &json!("v"));
+        let version =
+            Origin::new("backends", "code").version(&json!({"id": "a", "n": 1}), Extra::of(&json!("v")));
         assert_eq!(version.to_string(), "ebddcace-d8f9b68a-5694d08a-d1a4dc8b");
         assert_eq!(super::tests::version(json!({"id": "a"}), "code").0[3], 0);
     }

@@ -472,7 +472,7 @@ fn planning_ends_when_the_run_is_to_stop() {
         items: &items,
         backends: String::new(),
         code: String::new(),
-        version_of: &|_| Ok(Value::Null),
+        version_of: &|_| Ok(fthost::work::plan::Extra::default()),
         worker: &|_, _| panic!("nothing may be worked on"),
     };
     assert_eq!(process::run(&items.0, job).unwrap_err().kind(), Kind::Interrupted);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Fate, Held, Origin, Plan};
+use super::plan::{Extra, Fate, Held, Origin, Plan};
 use super::{Scope, World, dry, pool};
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
@@ -51,7 +51,7 @@ pub trait Items<T>: Sync {
 pub type Unread<'a, T> = Box<dyn FnOnce() -> Result<Item<T>, BadItem> + Send + 'a>;
 
 /// The value of `options.version` for an item.
-pub type VersionOf<'a, T> = &'a (dyn Fn(&Item<T>) -> Result<Value> + Sync);
+pub type VersionOf<'a, T> = &'a (dyn Fn(&Item<T>) -> Result<Extra> + Sync);
 
 /// What is to be done.
 pub struct Job<'a, T> {
@@ -187,8 +187,7 @@ fn plan<T>(world: &World, job: &Job<T>, files: &Files) -> Result<Plan> {
             }
             Err(BadItem { id: None, error }) => return Err(error),
         };
-        let option = (job.version_of)(&item)?;
-        let version = origin.version(&item.plain, &option);
+        let version = origin.version(&item.plain, (job.version_of)(&item)?);
         let held = files.entry(&item.id).map(|e| Held { version: e.version, complete: e.complete });
         plan.add(&item.id, version, held, &world.options.redo)?;
     }
