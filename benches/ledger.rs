@@ -17,7 +17,7 @@ use fthost::store::Project;
 use fthost::store::ledger::ReadOnly;
 use fthost::work::process::{self, Item, Items, Job, Unread};
 use fthost::work::{Scope, World, backends, call};
-use serde_json::{Value, json};
+use serde_json::json;
 use server::Server;
 
 /// Calls of an item, one after the other.

@@ -35,7 +35,7 @@ type Shape = (u64, usize, usize, usize);
 const LOADS: &[Shape] = &[(0, 64, 128, 25), (50, 64, 64, 25), (50, 256, 256, 12), (50, 1024, 1024, 4)];
 
 /// As many at a time as one process is made for, with answers that take as long as a model's.
-const WIDE: &[Shape] = &[(1000, 9000, 9000, 4)];
+const WIDE: &[Shape] = &[(1000, 9000, 9000, 10)];
 
 /// What is asked for, and by whom.
 #[derive(Clone, Serialize, Deserialize)]

@@ -76,7 +76,7 @@ fn main() -> ExitCode {
 fn compare(arguments: &[String]) -> Result<()> {
     let asked = |option: &str| arguments.iter().any(|argument| argument == option);
     // For the servers: each connection is a file.
-    fthost::cli::room::make();
+    fthost::cli::room::raise_file_limit();
     let scale = Scale { quick: asked("--quick"), once: asked("--once") };
     let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     if let Some(name) = names.iter().find(|name| SECTIONS.iter().all(|(known, _)| known != **name)) {
