@@ -217,7 +217,10 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
         assert_eq!(home.failures.load(Ordering::SeqCst), 1);
     };
     let home = Home::new();
-    write_now(&home.ledger(), reply("a", 0, OK, None)).unwrap();
+    let ledger = home.ledger();
+    write_now(&ledger, reply("a", 0, OK, None)).unwrap();
+    // Its writer has the file open until then.
+    ledger.close();
     home.sql("PRAGMA user_version = 7; PRAGMA journal_mode = DELETE");
     refused(&home, &["newer fthost: its version is 7, this program knows 1", "install the newer"]);
     let home = Home::new();
