@@ -1,5 +1,5 @@
-//! Texts as JSON strings, written quickly: a prompt holds the whole conversation, and is written twice a call, for
-//! the wire and for its hash. The result is that of `serde_json`, which looks at each byte by itself.
+//! Texts as JSON strings, written quickly: a prompt holds the whole conversation, and is written with each call. The
+//! result is that of `serde_json`, which looks at each byte by itself.
 
 use super::scan::first_byte;
 

@@ -34,7 +34,7 @@ impl Post {
 
 /// A JSON object that is written once, name by name, straight from what it is made of: a conversation is long, and
 /// is copied nowhere else on its way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Body(String);
 
 impl Body {

@@ -43,10 +43,9 @@ fn load_on_two(shown: &str, file: &File) -> Option<Result<(Index, Option<Tail>)>
         let taken = batches.iter().try_for_each(|batch| batch.insert_into(&mut index));
         // It would wait for ever for a place.
         drop(batches);
-        Some(joined(reading).and_then(|tail| {
-            taken.map_err(|what| Error::new(Kind::Data, format!("{shown} cannot be read: {what}")))?;
-            Ok((index, tail))
-        }))
+        let tail = joined(reading);
+        let taken = taken.map_err(|what| Error::new(Kind::Data, format!("{shown} cannot be read: {what}")));
+        Some(taken.and_then(|()| Ok((index, tail?))))
     })
 }
 

@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use super::Backend;
 use crate::base::escape::push_json;
 use crate::base::hash::canonical;
-use crate::base::json::write_list;
+use crate::base::json::{Json, write_list, write_object};
 use crate::base::{Error, Kind, Result};
 use crate::llm::purse::Charge;
-use crate::llm::{Answered, Identity, Outcome, Params, Reply, Request, Usage};
+use crate::llm::{Answered, Identity, Outcome, Reply, Request, Usage};
 use crate::store::ledger::{
     Done, Ending, Entry, ItemKey, KeptReply, LOST, Ledger, OK, Past, Place, RequestHash, nobody_waits,
     write_now,
@@ -228,14 +228,11 @@ fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request
     let mut text = String::with_capacity(request.bytes() * 17 / 16 + messages.len() * 40 + 500);
     text.push('[');
     push_json(&mut text, backend);
-    text.push_str(",{");
+    text.push(',');
     let Identity { kind, model, origin } = identity;
-    for (key, value, after) in [("kind", kind, ','), ("model", model, ','), ("origin", origin, '}')] {
-        push_json(&mut text, key);
-        text.push(':');
-        push_json(&mut text, value);
-        text.push(after);
-    }
+    let identity = [("kind", kind), ("model", model), ("origin", origin)];
+    let entries = identity.map(|(key, value)| (key.into(), Json::Text(value.into())));
+    write_object(&entries, &mut text, |(_, value), text| value.write_canonical(text));
     text.push(',');
     write_list(messages, &mut text, |message, text| {
         text.push_str("{\"content\":");
@@ -250,8 +247,7 @@ fn question_hash(backend: &str, identity: &Identity, extra_body: &Value, request
         None => text.push_str("null"),
     }
     let schema = schema.as_ref().map_or("null", |schema| schema.canonical());
-    let params = if *params == Params::default() { "{}".into() } else { canonical(&json!(params)) };
-    text.push_str(&format!(",{params},{},{schema}]", canonical(extra_body)));
+    text.push_str(&format!(",{},{},{schema}]", canonical(&json!(params)), canonical(extra_body)));
     let digest = Sha256::digest(&text);
     std::array::from_fn(|place| digest[place])
 }
@@ -315,7 +311,7 @@ fn to_reply(kept: KeptReply) -> Result<Reply> {
 mod tests {
     use super::*;
     use crate::base::hash;
-    use crate::llm::{Message, Schema};
+    use crate::llm::{Message, Params, Schema};
 
     /// What the ledgers that are there were made with.
     #[test]

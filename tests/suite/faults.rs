@@ -158,10 +158,10 @@ fn ask(world: &World, backend: &Backend, number: usize) -> Ended {
         let schema = json!({"type": "object", "required": ["answer", "reasoning"], "properties": {
             "reasoning": {"type": "string"}, "answer": {"enum": ["YES", "NO"]}}});
         let schema = Arc::new(Schema::new("verdict", schema).unwrap());
-        call::complete_structured(world, &Scope::default(), backend, Request::of(&prompt), &schema)
+        call::complete_structured(world, &Scope::default(), backend, Request::of(prompt.as_str()), &schema)
             .map(|value| value.to_string())
     } else {
-        call::complete(world, &Scope::default(), backend, Request::of(&prompt))
+        call::complete(world, &Scope::default(), backend, Request::of(prompt.as_str()))
             .map(|reply| format!("{reply:?}"))
     };
     let end = result.as_ref().map_or_else(|error| error.kind().name(), |_| "ok");

@@ -50,7 +50,7 @@ pub trait Items<T>: Sync {
 /// Reads an item: of a million that are done, only the first pass asks for them.
 pub type Unread<'a, T> = Box<dyn FnOnce() -> Result<Item<T>, BadItem> + Send + 'a>;
 
-/// The value of `options.version` for an item.
+/// What `options.version` comes to for an item.
 pub type VersionOf<'a, T> = &'a (dyn Fn(&Item<T>) -> Result<Extra> + Sync);
 
 /// What is to be done.
