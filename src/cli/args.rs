@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::host::templates::TEMPLATES;
 
 /// Fine-tuning data from multi-turn conversations: generate, assess, slice.
 #[derive(Parser)]
@@ -69,6 +72,14 @@ pub struct Init {
     /// Where to; it may exist, and must not hold a project
     #[arg(default_value = ".")]
     pub dir: PathBuf,
+    /// Which project
+    #[arg(long, value_name = "NAME", value_parser = template_names(), default_value = TEMPLATES[0].name)]
+    pub template: String,
+}
+
+/// The templates by name, for the help and for what a wrong name is answered with.
+fn template_names() -> PossibleValuesParser {
+    TEMPLATES.iter().map(|template| PossibleValue::new(template.name).help(template.about)).into()
 }
 
 /// `fthost run`

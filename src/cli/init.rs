@@ -7,7 +7,7 @@ use super::exit;
 use super::output::Output;
 use super::project::CONFIG;
 use crate::base::{Error, Kind, Result};
-use crate::host::embedded;
+use crate::host::templates::TEMPLATES;
 
 /// What git is not to see.
 const GITIGNORE: &str = "/data/\n/.fthost/\n.env\n";
@@ -19,8 +19,9 @@ pub fn run(args: &Init, output: &Output) -> Result<u8> {
         return Err(Error::new(Kind::Usage, format!("{} already holds a project", dir.display()))
             .hint("name another directory: fthost init my-project"));
     }
-    let files: Vec<(&str, &str)> =
-        embedded::PROJECT.iter().copied().chain([(".gitignore", GITIGNORE)]).collect();
+    let template = TEMPLATES.iter().find(|template| template.name == args.template).unwrap_or(&TEMPLATES[0]);
+    let mut files = template.files();
+    files.push((".gitignore", GITIGNORE));
     if let Some((path, _)) = files.iter().find(|(path, _)| *path != ".gitignore" && dir.join(path).exists()) {
         return Err(Error::new(Kind::Usage, format!("{} exists", dir.join(path).display()))
             .hint("nothing was written; name another directory"));

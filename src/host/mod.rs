@@ -23,6 +23,7 @@ pub mod session;
 pub mod slices;
 pub mod surroundings;
 pub mod table;
+pub mod templates;
 pub mod text;
 pub mod tokens;
 pub mod training;

@@ -45,6 +45,7 @@ mod stops;
 mod store;
 mod strace;
 mod support;
+mod templates;
 mod tokens;
 mod torn_tails;
 mod wide;

@@ -131,10 +131,7 @@ impl TestProject {
 
     /// All files below a directory with their contents, by path, in order.
     pub fn files(&self, dir: &str) -> Vec<(String, Vec<u8>)> {
-        let mut found = Vec::new();
-        collect(&self.path(dir), self.root(), &mut found);
-        found.sort();
-        found
+        files_of(&self.path(dir), self.root())
     }
 
     /// Runs the binary in the project with these words.
@@ -214,6 +211,14 @@ fn copy_dir(from: &Path, to: &Path) {
             false => drop(fs::copy(entry.path(), target).unwrap()),
         }
     }
+}
+
+/// The files below a directory by their paths from `root`, sorted, with what they hold.
+pub fn files_of(dir: &Path, root: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    collect(dir, root, &mut found);
+    found.sort();
+    found
 }
 
 fn collect(dir: &Path, root: &Path, found: &mut Vec<(String, Vec<u8>)>) {
