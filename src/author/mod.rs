@@ -1,5 +1,6 @@
 //! Tools for script authors: what is wrong with a project before anything runs, and the reference.
 
 pub mod check;
+pub mod definitions;
 pub mod live;
 pub mod reference;

@@ -192,4 +192,6 @@ pub enum Format {
     Md,
     /// JSON
     Json,
+    /// Definitions for editors: a .d.rhai file
+    Rhai,
 }

@@ -111,3 +111,11 @@ fn the_json_reference_holds_the_same_entries() {
     assert_eq!(entries.len(), reference::entries().len());
     assert!(entries.iter().any(|e| e["name"] == "process" && e["kind"] == "function"));
 }
+
+#[test]
+fn the_definitions_for_editors_are_printed() {
+    let ran = crate::support::TestProject::nothing().run("docs --format rhai").exits(0);
+    ran.prints("module static;")
+        .prints("fn count_tokens(text: String, encoding: String) -> int;")
+        .prints("module text {");
+}
