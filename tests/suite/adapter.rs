@@ -256,7 +256,7 @@ fn the_adapter_of_the_documents_runs_the_shipped_pipeline() {
     let project = TestProject::shipped();
     let more = "file: scripts/provider.rhai, api_key_env: CANARY_KEY, temperature: 0.5, stop: [\"END\"]";
     project.write("config/fthost.yaml", &live_config("adapter", &server.url(), more));
-    let adapter = example_below("docs/configuration.md", "### A script as a provider");
+    let adapter = example_below("docs/backends-in-rhai.md", "## A script as a provider");
     project.write("scripts/provider.rhai", &adapter);
     server.push_reply(Answer::error(429, "slow down", "rate_limit"));
     let words = "run scripts/generate.rhai scripts/assess.rhai -s personas=2 -s turns=3";

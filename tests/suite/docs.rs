@@ -5,6 +5,7 @@
 //! - `sh`: run in order by `bash -e`, all in one new project; `sh ignore` is not;
 //! - `text` behind an `sh` block: its lines are in what that block printed (`...` stands for others);
 //! - `rhai`: a whole script, run in a new project; `rhai PATH`: an excerpt of that shipped file;
+//!   `rhai recipe PATH`: functions in place of those of the same names there, in a new project that then works;
 //! - `sql`: gives rows, asked of a real ledger;
 //! - `yaml PATH`: in place of that file of a new project, `fthost check` finds no mistake.
 
@@ -149,6 +150,34 @@ fn every_script_runs() {
         std::fs::write(project.path().join("scripts/example.rhai"), &block.text).unwrap();
         let output = fthost(project.path(), &["run", "scripts/example.rhai"]);
         assert!(output.status.success(), "{}: {}\n{}", block.place, output.status, said(&output));
+    }
+}
+
+#[test]
+fn recipes_work_in_a_new_project() {
+    let all = all_blocks();
+    let recipes = all.iter().filter(|block| block.words.first().is_some_and(|word| word == "rhai"));
+    for block in recipes.filter(|block| block.words.get(1).is_some_and(|word| word == "recipe")) {
+        let project = new_project();
+        let path = project.path().join(&block.words[2]);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        block.text.split("\n\n").for_each(|function| put_in(&mut text, function.trim()));
+        std::fs::write(&path, text).unwrap();
+        let check = fthost(project.path(), &["check"]);
+        assert!(said(&check).contains("no mistakes found"), "{}\n{}", block.place, said(&check));
+        let pipeline = ["run", "scripts/generate.rhai", "scripts/assess.rhai", "scripts/slice.rhai"];
+        let output = fthost(project.path(), &[&pipeline[..], &["-s", "turns=5", "--limit", "2"]].concat());
+        assert!(output.status.success(), "{}: {}\n{}", block.place, output.status, said(&output));
+    }
+}
+
+/// A function in place of the one of its name, or else at the end of the script.
+fn put_in(script: &mut String, function: &str) {
+    let head = function.split_once('(').unwrap().0;
+    let known = script.find(&format!("\n{head}("));
+    match known.and_then(|start| Some(start + 1..start + script[start..].find("\n}\n")? + 3)) {
+        Some(range) => script.replace_range(range, &format!("{function}\n")),
+        None => script.push_str(&format!("\n{function}\n")),
     }
 }
 

@@ -31,7 +31,8 @@ fn every_file_of_a_template_is_written() {
         let (name, project) = (name.to_str().unwrap(), made(name.to_str().unwrap()));
         let written = project.files("");
         let own = files_of(&root.join(name), &root.join(name));
-        let left_out: Vec<_> = own.iter().filter(|file| !written.contains(file)).map(|(path, _)| path).collect();
+        let left_out: Vec<_> =
+            own.iter().filter(|file| !written.contains(file)).map(|(path, _)| path).collect();
         assert!(left_out.is_empty(), "{name}: {left_out:?}");
     }
 }
