@@ -51,6 +51,16 @@ mod functions {
         message.content.clone()
     }
 
+    #[rhai_fn(set = "role")]
+    pub fn set_message_role(message: &mut MessageValue, role: ImmutableString) {
+        message.role = role;
+    }
+
+    #[rhai_fn(set = "content")]
+    pub fn set_message_content(message: &mut MessageValue, content: ImmutableString) {
+        message.content = content;
+    }
+
     #[rhai_fn(name = "to_string", name = "to_debug", pure)]
     pub fn message_to_string(message: &mut MessageValue) -> String {
         Dynamic::from_map(map_of(message)).to_string()
@@ -139,6 +149,15 @@ mod tests {
     fn a_message_is_shown_with_its_text() {
         let shown = array(r#"`${chat_messages([["Hi", "Hello"]])[1]}`"#).to_string();
         assert_eq!(shown, r##"#{"content": "Hello", "role": "assistant"}"##);
+    }
+
+    #[test]
+    fn a_message_is_changed_in_its_place() {
+        let made = array(
+            r#"let m = chat_messages([["Hi", "Hello"]]); m[1].content += "!"; m[0].role = "system"; m"#,
+        );
+        let sent = of_prompt(made).unwrap();
+        assert_eq!((&*sent[0].role, &*sent[1].content.plain()), ("system", "Hello!"));
     }
 
     #[test]
