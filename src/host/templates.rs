@@ -47,7 +47,8 @@ pub const TEMPLATES: &[Template] = &[
             "config/fthost.yaml", "config/persona-template.yaml", "config/rubric.yaml", "config/taxonomy.yaml",
             "config/prompts/assessor.md", "config/prompts/assistant.md", "config/prompts/system.md",
             "config/prompts/user_sim.md", "scripts/criteria.rhai", "scripts/offline.rhai", "scripts/personas.rhai",
-            "scripts/prompts.rhai",
+            "scripts/prompts.rhai", "tests/scripts/criteria_test.rhai", "tests/scripts/personas_test.rhai",
+            "tests/scripts/pipeline_test.rhai", "tests/scripts/prompts_test.rhai",
         ),
         shared: &["scripts/assess.rhai", "scripts/generate.rhai", "scripts/slice.rhai"],
     },
@@ -57,7 +58,7 @@ pub const TEMPLATES: &[Template] = &[
         own: files!("minimal":
             "config/fthost.yaml", "config/rubric.yaml", "config/prompts/assessor.md", "config/prompts/assistant.md",
             "config/prompts/system.md", "config/prompts/user_sim.md", "scripts/assess.rhai", "scripts/criteria.rhai",
-            "scripts/offline.rhai", "scripts/personas.rhai", "scripts/prompts.rhai",
+            "scripts/offline.rhai", "scripts/personas.rhai", "scripts/prompts.rhai", "tests/scripts/scripts_test.rhai",
         ),
         shared: &["scripts/generate.rhai", "scripts/slice.rhai"],
     },
