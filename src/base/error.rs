@@ -59,6 +59,8 @@ pub enum Kind {
     Repeating,
     /// Another run holds the checkpoint. Stops the run.
     Locked,
+    /// A test of scripts found what it should not, or came to what tests may not do. Stops the test.
+    Test,
     /// A mistake in fthost itself.
     Internal,
 }
@@ -90,6 +92,7 @@ const NAMES: &[(Kind, &str)] = &[
     (Kind::DeadBackend, "dead_backend"),
     (Kind::Repeating, "repeating"),
     (Kind::Locked, "locked"),
+    (Kind::Test, "test"),
     (Kind::Internal, "internal"),
 ];
 
@@ -107,7 +110,7 @@ impl Kind {
     /// Whether this ends the whole run, and so cannot be caught by a script.
     pub fn stops_the_run(self) -> bool {
         use Kind::*;
-        matches!(self, Budget | Interrupted | Disk | DeadBackend | Repeating | Locked)
+        matches!(self, Budget | Interrupted | Disk | DeadBackend | Repeating | Locked | Test)
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Command {
     Eval(Eval),
     /// Find mistakes in scripts, configuration, rubric and templates; sends nothing but with --live
     Check(Check),
+    /// Run the tests of the project's scripts: tests/**/*_test.rhai
+    Test(Test),
     /// How far each job is, what it would take to go on, and what was spent
     Status(Status),
     /// Clear failures, so that the next run begins these items anew
@@ -60,6 +62,7 @@ impl Command {
         match self {
             Command::Run(run) => run.json,
             Command::Check(check) => check.json,
+            Command::Test(test) => test.json,
             Command::Status(status) => status.json,
             _ => false,
         }
@@ -146,6 +149,22 @@ pub struct Check {
     #[arg(long)]
     pub live: bool,
     /// One JSON finding a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `fthost test`
+#[derive(ClapArgs)]
+pub struct Test {
+    /// Only tests whose `file::test_name` has this part
+    pub filter: Option<String>,
+    /// Write the snapshots of the tests that run, instead of holding values against them
+    #[arg(long)]
+    pub update: bool,
+    /// How long a test may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// One JSON event a line on stdout
     #[arg(long)]
     pub json: bool,
 }

@@ -20,6 +20,7 @@ mod run;
 mod signals;
 mod status;
 mod summary;
+mod test;
 mod traffic;
 mod waits;
 
@@ -52,6 +53,7 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
         Command::Run(run) => run::run(&args.common, run, output),
         Command::Eval(eval) => eval::run(&args.common, eval, output),
         Command::Check(check) => check::run(&args.common, check, output),
+        Command::Test(test) => test::run(&args.common, test, output),
         Command::Status(status) => status::run(&args.common, status, output),
         Command::Retry(retry) => retry::run(&args.common, retry, output),
         Command::Doctor(doctor) => doctor::run(&args.common, doctor, output),

@@ -96,6 +96,16 @@ impl Output {
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
     }
 
+    /// A failed test on stderr: its title, its error's report, and what it said. Machines are told in another event.
+    pub fn failure(&self, title: &str, error: &Error, said: &[String]) {
+        let mut text = format!("{title}\n{}", report::render(error, self.colour()));
+        if !said.is_empty() {
+            text += "what it said:\n";
+            said.iter().flat_map(|text| text.lines()).for_each(|line| text += &format!("  | {line}\n"));
+        }
+        self.0.progress.hide(|| line(&mut std::io::stderr().lock(), &text));
+    }
+
     /// A warning with a place, as a report on stderr.
     pub fn warning(&self, error: &Error) {
         self.machine(&json::error("warning", error));

@@ -208,7 +208,8 @@ fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Ba
     let ctx = Ctx::of(context)?;
     let options = Options::of("get_backend", options)?;
     let model = options.text("model")?;
-    let all = backends::get(&ctx.world, name, model.as_deref(), options.params()?)?;
+    let all = backends::get(&ctx.world, name, model.as_deref(), options.params()?);
+    let all = all.map_err(|error| ctx.world.noted(error))?;
     refuse_nesting(&ctx, &all)?;
     let in_item = ctx.scope.item.is_some();
     all.iter().for_each(|backend| ctx.run.note_backend(backend.identity(), backend.is_script(), in_item));
@@ -217,7 +218,7 @@ fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Ba
 
 /// A script that is a backend may ask a provider, and no script: it could ask itself without end.
 fn refuse_nesting(ctx: &Ctx, backends: &[Backend]) -> Result<()> {
-    match backends.iter().find(|backend| ctx.run.is_backend && backend.is_script()) {
+    match backends.iter().find(|backend| ctx.run.is_backend && backend.is_script() && !backend.is_stub()) {
         None => Ok(()),
         Some(backend) => {
             let message =

@@ -31,6 +31,14 @@ pub const PROJECT: &[(&str, &str)] = &[
     ("scripts/personas.rhai", include_str!("../../scripts/personas.rhai")),
     ("scripts/prompts.rhai", include_str!("../../scripts/prompts.rhai")),
     ("scripts/slice.rhai", include_str!("../../scripts/slice.rhai")),
+    ("tests/scripts/criteria_test.rhai", include_str!("../../tests/scripts/criteria_test.rhai")),
+    ("tests/scripts/personas_test.rhai", include_str!("../../tests/scripts/personas_test.rhai")),
+    ("tests/scripts/pipeline_test.rhai", include_str!("../../tests/scripts/pipeline_test.rhai")),
+    ("tests/scripts/prompts_test.rhai", include_str!("../../tests/scripts/prompts_test.rhai")),
+    (
+        "tests/snapshots/scripts/prompts_test/first_turn.snap",
+        include_str!("../../tests/snapshots/scripts/prompts_test/first_turn.snap"),
+    ),
 ];
 
 /// The text of a shipped module.

@@ -75,24 +75,28 @@ impl Caller {
         Dynamic::from_map(map)
     }
 
-    /// A text, or `#{content, finish_reason, outcome}`; of a structured call the answer itself.
     fn reply(&self, request: &Request, value: Dynamic, structured: bool) -> Result<Reply> {
-        let plain = values::to_json(&value)?;
-        let (content, finish_reason, outcome) = match plain {
-            value if structured => (value.to_string(), "stop".into(), Outcome::Ok),
-            Value::String(text) => (text, "stop".into(), Outcome::Ok),
-            Value::Object(map) => described(&map)?,
-            other => return Err(not_a_reply(&other)),
-        };
-        let asked: usize = request.messages.iter().map(|m| m.content.length()).sum();
-        let usage = Usage {
-            input_tokens: tokens(asked + request.system.as_ref().map_or(0, String::len)),
-            output_tokens: tokens(content.len()),
-            ..Usage::default()
-        };
-        let model = self.model.clone();
-        Ok(Reply { outcome, content, reasoning: None, model, usage, finish_reason, cost: None, attempts: 1 })
+        reply(&self.model, request, values::to_json(&value)?, structured)
     }
+}
+
+/// What a script's answer is as a reply: a text, or `#{content, finish_reason, outcome}`; of a structured call the
+/// answer itself.
+pub(super) fn reply(model: &str, request: &Request, answer: Value, structured: bool) -> Result<Reply> {
+    let (content, finish_reason, outcome) = match answer {
+        value if structured => (value.to_string(), "stop".into(), Outcome::Ok),
+        Value::String(text) => (text, "stop".into(), Outcome::Ok),
+        Value::Object(map) => described(&map)?,
+        other => return Err(not_a_reply(&other)),
+    };
+    let asked: usize = request.messages.iter().map(|m| m.content.length()).sum();
+    let usage = Usage {
+        input_tokens: tokens(asked + request.system.as_ref().map_or(0, String::len)),
+        output_tokens: tokens(content.len()),
+        ..Usage::default()
+    };
+    let model = model.to_string();
+    Ok(Reply { outcome, content, reasoning: None, model, usage, finish_reason, cost: None, attempts: 1 })
 }
 
 fn described(map: &serde_json::Map<String, Value>) -> Result<(String, String, Outcome)> {

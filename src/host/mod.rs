@@ -24,6 +24,7 @@ pub mod slices;
 pub mod surroundings;
 pub mod table;
 pub mod templates;
+pub mod testing;
 pub mod text;
 pub mod tokens;
 pub mod training;

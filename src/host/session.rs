@@ -2,20 +2,35 @@
 
 use std::sync::Arc;
 
-use rhai::Dynamic;
+use rhai::{Dynamic, Module, Shared};
 
-use super::{adapter, embedded, local, table};
+use super::{adapter, embedded, local, table, testing};
 use crate::base::config::Params;
 use crate::base::events::Event;
 use crate::base::{Error, Kind, Result};
 use crate::script::calls::named_in_calls;
 use crate::script::context::Run;
-use crate::script::library::{HostName, Library, Loader, Unit, unknown_std_module};
+use crate::script::library::{HostName, Library, Loader, Native, Surroundings, Unit, unknown_std_module};
 use crate::script::{Ctx, ScriptEngine, engine, values};
 use crate::work::{Scope, World, backends};
 
 /// What `eval` calls its text in errors.
 const EXPRESSION: &str = "(expression)";
+
+/// What all sessions have in common: the host's functions. Sessions that are made of the same parts share them.
+pub struct Parts {
+    modules: Vec<Shared<Module>>,
+    around: Arc<Surroundings>,
+}
+
+impl Default for Parts {
+    fn default() -> Parts {
+        let modules: Vec<Shared<Module>> = table::NAMESPACES.iter().map(|n| Arc::new((n.module)())).collect();
+        let natives = vec![Native::new(testing::PATH, testing::module())];
+        let around = Arc::new(Surroundings { host_names: host_names(&modules), natives });
+        Parts { modules, around }
+    }
+}
 
 /// An opened project.
 pub struct Session {
@@ -29,17 +44,31 @@ pub struct Session {
 impl Session {
     /// Puts a world and an engine together.
     pub fn new(world: World) -> Session {
+        Session::of_parts(world, &Parts::default(), &[])
+    }
+
+    /// The same of parts that are there, and with scripts that were loaded elsewhere.
+    pub fn of_parts(world: World, parts: &Parts, units: &[Arc<Unit>]) -> Session {
         let world = Arc::new(world);
-        let modules: Vec<_> = table::NAMESPACES.iter().map(|n| Arc::new((n.module)())).collect();
-        let library = Arc::new(Library::new(loader(&world), host_names(&modules)));
-        let mut engine =
-            ScriptEngine::new(modules, library.clone(), &world.config.limits, world.stop.clone());
+        let library = Arc::new(Library::new(loader(&world), parts.around.clone(), units));
         let run = Arc::new(Run { entry: EXPRESSION.into(), ..Run::default() });
-        let root = Ctx { world: world.clone(), library, run, scope: Arc::new(Scope::default()) };
-        engine.set_root(root.clone());
-        let events = world.events.clone();
-        engine.on_print(move |text| events.emit(Event::Print(text.into())));
-        let engine = Arc::new(engine);
+        let scope = Arc::new(Scope::default());
+        let root = |engine| Ctx {
+            world: world.clone(),
+            engine,
+            library: library.clone(),
+            run: run.clone(),
+            scope: scope.clone(),
+        };
+        let engine = Arc::new_cyclic(|weak| {
+            let (limits, stop) = (&world.config.limits, world.stop.clone());
+            let mut engine = ScriptEngine::new(&parts.modules, library.clone(), limits, stop);
+            engine.set_root(root(weak.clone()));
+            let events = world.events.clone();
+            engine.on_print(move |text| events.emit(Event::Print(text.into())));
+            engine
+        });
+        let root = root(Arc::downgrade(&engine));
         let (opener, ctx) = (engine.clone(), root.clone());
         world.set_open_local(Box::new(move |name, config| local::open(&opener, &ctx, name, config)));
         let (opener, ctx) = (engine.clone(), root.clone());
@@ -59,25 +88,21 @@ impl Session {
 
     /// Runs a loaded entry script on a thread of its own.
     pub fn run(&self, unit: &Unit) -> Result<()> {
-        let code_hash = self.engine.library().code_hash(self.engine.engine(), &unit.path);
-        let run = Run { entry: unit.path.clone(), code_hash, ..Run::default() };
-        self.named_backends(&unit.path).into_iter().for_each(|identity| run.note_identity(identity));
-        let ctx = Ctx { run: Arc::new(run), ..self.root.clone() };
+        let ctx = context_of_run(&self.root, &self.engine, unit);
         engine::on_script_thread(|| self.engine.run(unit, &ctx))
     }
 
-    /// The identities of the backends that a script names in plain words, also inside of items. One that
-    /// cannot be opened is told when the script gets it.
-    fn named_backends(&self, path: &str) -> Vec<String> {
-        let names = self.backend_names(&[path]);
-        let open = |name: &String| backends::get(&self.world, name, None, Params::default()).ok();
-        names.iter().filter_map(open).flatten().map(|backend| backend.identity()).collect()
+    /// Calls a function of a loaded script, on this thread, which must have room for scripts. What it makes has no
+    /// version of its code.
+    pub fn call(&self, unit: &Unit, function: &str) -> Result<()> {
+        let run = Run { entry: unit.path.clone(), ..Run::default() };
+        let ctx = Ctx { run: Arc::new(run), ..self.root.clone() };
+        self.engine.call(unit, function, vec![], &ctx).map(drop)
     }
 
     /// The backends and roles that loaded scripts ask for in plain words.
     pub fn backend_names(&self, paths: &[&str]) -> Vec<String> {
-        let units: Vec<_> = paths.iter().flat_map(|path| self.engine.library().reachable(path)).collect();
-        named_in_calls(&units, &["get_backend", "get_backends"])
+        backend_names(self.engine.library(), paths)
     }
 
     /// Loads an expression or a few statements for `eval`.
@@ -101,13 +126,34 @@ impl Session {
     }
 }
 
+/// The context in which a loaded entry script runs.
+pub(super) fn context_of_run(root: &Ctx, engine: &ScriptEngine, unit: &Unit) -> Ctx {
+    let code_hash = engine.library().code_hash(engine.engine(), &unit.path);
+    let run = Run { entry: unit.path.clone(), code_hash, ..Run::default() };
+    named_backends(root, &unit.path).into_iter().for_each(|identity| run.note_identity(identity));
+    Ctx { run: Arc::new(run), ..root.clone() }
+}
+
+/// The identities of the backends that a script names in plain words, also inside of items. One that cannot be
+/// opened is told when the script gets it.
+fn named_backends(root: &Ctx, path: &str) -> Vec<String> {
+    let names = backend_names(&root.library, &[path]);
+    let open = |name: &String| backends::get(&root.world, name, None, Params::default()).ok();
+    names.iter().filter_map(open).flatten().map(|backend| backend.identity()).collect()
+}
+
+fn backend_names(library: &Library, paths: &[&str]) -> Vec<String> {
+    let units: Vec<_> = paths.iter().flat_map(|path| library.reachable(path)).collect();
+    named_in_calls(&units, &["get_backend", "get_backends"])
+}
+
 /// Where scripts come from: shipped modules from the binary, the rest from the project.
 fn loader(world: &Arc<World>) -> Loader {
     let project = world.project.clone();
     Box::new(move |path| match path.starts_with("std/") {
-        true => embedded::std_module(path)
-            .map(str::to_string)
-            .ok_or_else(|| unknown_std_module(path, embedded::STDLIB.iter().map(|(name, _)| *name))),
+        true => embedded::std_module(path).map(str::to_string).ok_or_else(|| {
+            unknown_std_module(path, embedded::STDLIB.iter().map(|(name, _)| *name).chain([testing::PATH]))
+        }),
         false => project.script_text(path).map_err(|e| absent(path, e)),
     })
 }

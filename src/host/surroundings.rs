@@ -102,7 +102,8 @@ mod functions {
 }
 
 fn read_setting(ctx: &Ctx, key: &str, default: Dynamic) -> Result<Dynamic> {
-    let settings = &ctx.world.settings;
+    let of_test = ctx.world.test.as_ref().map(|test| test.settings_for(key));
+    let settings = of_test.as_ref().unwrap_or(&ctx.world.settings);
     let given = if default.is_int() {
         settings.whole_number(key)?.map(Dynamic::from)
     } else if default.is_float() {

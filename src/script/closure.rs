@@ -4,7 +4,7 @@
 // Rhai marks what is volatile as deprecated; the version is pinned.
 #![allow(deprecated)]
 
-use rhai::{Dynamic, FnPtr, NativeCallContext, NativeCallContextStore};
+use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
 
 use super::context::Ctx;
 use super::trace;
@@ -29,6 +29,11 @@ impl Closure {
 
     /// Calls it for `ctx` with one argument.
     pub fn call(&self, context: &NativeCallContext, ctx: &Ctx, argument: Dynamic) -> Result<Dynamic> {
+        self.call_on(context.engine(), ctx, argument)
+    }
+
+    /// The same, where no script is the caller.
+    pub fn call_on(&self, engine: &Engine, ctx: &Ctx, argument: Dynamic) -> Result<Dynamic> {
         // A short call never comes to look at the stop flag itself.
         if ctx.world.stop.scripts_end_now() {
             return Err(ctx.world.stop.error());
@@ -37,7 +42,7 @@ impl Closure {
         store.global.tag = Dynamic::from(ctx.clone());
         // Operations are counted per closure call.
         store.global.num_operations = Default::default();
-        let context = store.create_context(context.engine());
+        let context = store.create_context(engine);
         // What it captured shares nothing, so the call's own copy of it is deep.
         self.function
             .call_within_context::<Dynamic>(&context, (argument,))

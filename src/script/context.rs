@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rhai::NativeCallContext;
 
+use super::engine::ScriptEngine;
 use super::library::Library;
 use crate::base::{Error, Kind, Result};
 use crate::work::{Scope, World};
@@ -16,6 +17,8 @@ use crate::work::{Scope, World};
 pub struct Ctx {
     /// Everything with an effect.
     pub world: Arc<World>,
+    /// The engine that it runs on: held by the session alone.
+    pub engine: Weak<ScriptEngine>,
     /// The scripts that are loaded: their texts, for errors.
     pub library: Arc<Library>,
     /// The entry script that runs.
@@ -71,6 +74,11 @@ impl Ctx {
     pub fn of(context: &NativeCallContext) -> Result<Ctx> {
         let tag = context.tag().and_then(|tag| tag.read_lock::<Ctx>().map(|ctx| ctx.clone()));
         tag.ok_or_else(|| Error::new(Kind::Internal, "a host function was called without a context"))
+    }
+
+    /// The engine, for calls that come from outside of a script.
+    pub fn engine(&self) -> Result<Arc<ScriptEngine>> {
+        self.engine.upgrade().ok_or_else(|| Error::new(Kind::Internal, "the engine is gone"))
     }
 
     /// The same surroundings for another item or branch.

@@ -29,15 +29,15 @@ pub struct ScriptEngine {
 impl ScriptEngine {
     /// Builds it with the host's functions, each module in the global namespace.
     pub fn new(
-        modules: Vec<Shared<Module>>,
+        modules: &[Shared<Module>],
         library: Arc<Library>,
         limits: &Limits,
         stop: Stop,
     ) -> ScriptEngine {
         let mut engine = Engine::new();
         raise::register(&mut engine);
-        modules.into_iter().for_each(|module| {
-            engine.register_global_module(module);
+        modules.iter().for_each(|module| {
+            engine.register_global_module(module.clone());
         });
         engine.set_module_resolver(LibraryResolver::new(library.clone()));
         engine.set_optimization_level(OptimizationLevel::None);

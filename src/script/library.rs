@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, Module, Position, Shared, Stmt};
 use sha2::{Digest, Sha256};
 
 use super::signatures::Signatures;
@@ -34,6 +34,37 @@ pub struct HostName {
     pub arity: Option<usize>,
 }
 
+/// A module that scripts import and that is none itself.
+pub struct Native {
+    /// The path by which it is imported: `std/testing`.
+    pub path: &'static str,
+    /// The module.
+    pub module: Shared<Module>,
+    signatures: OnceLock<Signatures>,
+}
+
+impl Native {
+    /// A module of this path.
+    pub fn new(path: &'static str, mut module: Module) -> Native {
+        module.build_index();
+        Native { path, module: module.into(), signatures: OnceLock::new() }
+    }
+
+    /// Its functions.
+    pub fn signatures(&self) -> &Signatures {
+        self.signatures.get_or_init(|| Signatures::of_module(self.module.clone()))
+    }
+}
+
+/// What scripts find besides each other. It never changes, so that sessions can share it.
+#[derive(Default)]
+pub struct Surroundings {
+    /// The functions that scripts may not redefine.
+    pub host_names: Vec<HostName>,
+    /// The modules that are no scripts.
+    pub natives: Vec<Native>,
+}
+
 /// All loaded scripts.
 pub struct Library {
     units: RwLock<BTreeMap<String, Arc<Unit>>>,
@@ -41,19 +72,20 @@ pub struct Library {
     broken: RwLock<BTreeSet<String>>,
     loader: Loader,
     signatures: OnceLock<Signatures>,
-    host_names: Vec<HostName>,
+    around: Arc<Surroundings>,
 }
 
 impl Library {
-    /// An empty library; `host_names` are the functions that scripts may not redefine.
-    pub fn new(loader: Loader, host_names: Vec<HostName>) -> Library {
-        Library {
-            units: RwLock::default(),
-            broken: RwLock::default(),
-            loader,
-            signatures: OnceLock::new(),
-            host_names,
-        }
+    /// A library of these units, which were loaded elsewhere.
+    pub fn new(loader: Loader, around: Arc<Surroundings>, units: &[Arc<Unit>]) -> Library {
+        let units = units.iter().map(|unit| (unit.path.clone(), unit.clone())).collect();
+        let (broken, signatures) = Default::default();
+        Library { units: RwLock::new(units), broken, loader, signatures, around }
+    }
+
+    /// A module that is no script.
+    pub fn native(&self, path: &str) -> Option<&Native> {
+        self.around.natives.iter().find(|native| native.path == path)
     }
 
     /// A loaded unit.
@@ -63,7 +95,7 @@ impl Library {
 
     /// Whether a host function has this name.
     pub fn is_host_name(&self, name: &str) -> bool {
-        self.host_names.iter().any(|host| host.name == name)
+        self.around.host_names.iter().any(|host| host.name == name)
     }
 
     /// All units that are loaded.
@@ -165,6 +197,9 @@ impl Library {
         position: Position,
         open: &mut Vec<String>,
     ) -> Result<()> {
+        if self.native(import).is_some() {
+            return Ok(());
+        }
         let place = place_in(unit, position);
         if let Some(start) = open.iter().position(|path| path == import) {
             let chain = cycle(&open[start..]);
@@ -189,7 +224,7 @@ impl Library {
         let shadows = |f: &rhai::ScriptFnMetadata| {
             let same =
                 |host: &HostName| host.name == f.name && host.arity.is_none_or(|n| n == f.params.len());
-            self.host_names.iter().any(same)
+            self.around.host_names.iter().any(same)
         };
         match unit.ast.iter_functions().find(shadows) {
             None => Ok(()),

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
 
-use crate::base::Error;
+use crate::base::{Error, Kind};
 
 /// What a host function returns.
 pub type ScriptResult<T> = Result<T, Box<EvalAltResult>>;
@@ -28,9 +28,10 @@ pub fn register(engine: &mut Engine) {
 }
 
 impl From<Error> for Box<EvalAltResult> {
-    /// Errors that end the run become a termination, which no `try` catches.
+    /// Errors that end the run become a termination, which no `try` catches. It has no place but the outermost: that
+    /// of a test matters, and one that is caught fails the test all the same.
     fn from(error: Error) -> Self {
-        let stops = error.kind().stops_the_run();
+        let stops = error.kind().stops_the_run() && error.kind() != Kind::Test;
         let value = Dynamic::from(ScriptError(error));
         Box::new(match stops {
             true => EvalAltResult::ErrorTerminated(value, Position::NONE),

@@ -30,6 +30,9 @@ impl LibraryResolver {
         position: Position,
     ) -> ScriptResult<Shared<Module>> {
         let path = import_path(name)?;
+        if let Some(native) = self.library.native(&path) {
+            return Ok(native.module.clone());
+        }
         if let Some(module) = self.modules.read().ok().and_then(|known| known.get(&path).cloned()) {
             return Ok(module);
         }

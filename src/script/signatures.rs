@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rhai::Engine;
+use rhai::{Engine, Module, Shared};
 
 use super::habits;
 use super::values::friendly_type;
@@ -38,6 +38,13 @@ impl Signatures {
             overloads.sort_by(|a, b| (a.arity, &a.text).cmp(&(b.arity, &b.text)));
         }
         Signatures(all)
+    }
+
+    /// Collects those of one module.
+    pub fn of_module(module: Shared<Module>) -> Signatures {
+        let mut engine = Engine::new_raw();
+        engine.register_global_module(module);
+        Signatures::of(&engine)
     }
 
     /// The overloads of a name; empty when it is unknown.

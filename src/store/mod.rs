@@ -19,6 +19,7 @@ pub mod paths;
 pub mod project;
 pub mod rewrite;
 mod scratch;
+pub mod snapshots;
 pub mod survey;
 pub mod version;
 

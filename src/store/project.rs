@@ -23,7 +23,7 @@ pub const MARKER: &str = "config/fthost.yaml";
 pub struct Project {
     root: PathBuf,
     dir: Dir,
-    /// Where a dry run writes.
+    /// Where a dry run or a test writes.
     scratch: Option<Scratch>,
     /// Files that this run appends to: a whole write would lose what others have appended.
     appended: Mutex<HashSet<PathBuf>>,
@@ -55,7 +55,12 @@ impl Project {
 
     /// The same, left as it is: what is written goes to another directory, and is read from there.
     pub fn with_scratch(self, at: &Path) -> Result<Project> {
-        Ok(Project { scratch: Some(Scratch::open(at)?), ..self })
+        Ok(Project { scratch: Some(Scratch::open(at, false)?), ..self })
+    }
+
+    /// Likewise, and what stands below `data/` is not seen: a project in which nothing has run yet.
+    pub fn with_empty_data(self, at: &Path) -> Result<Project> {
+        Ok(Project { scratch: Some(Scratch::open(at, true)?), ..self })
     }
 
     /// The project's directory, absolute.
@@ -78,9 +83,10 @@ impl Project {
         self.scratch.as_ref().map_or(&self.dir, Scratch::dir)
     }
 
-    /// Where files may stand; the first that has one counts.
-    fn dirs(&self) -> impl Iterator<Item = &Dir> {
-        self.scratch.iter().map(Scratch::dir).chain([&self.dir])
+    /// Where a file may stand; the first that has it counts.
+    fn dirs(&self, real: &Path) -> impl Iterator<Item = &Dir> {
+        let below = (!self.hides(real)).then_some(&self.dir);
+        self.scratch.iter().map(Scratch::dir).chain(below)
     }
 
     /// Where an existing `path` stands, if scripts may read it.
@@ -90,7 +96,17 @@ impl Project {
         {
             return Ok((scratch.dir(), real));
         }
-        Ok((&self.dir, paths::resolve(&self.dir, path)?))
+        let real = paths::resolve(&self.dir, path)?;
+        if self.hides(&real) {
+            return Err(Error::new(Kind::NotFound, format!("there is no file `{path}`"))
+                .hint("in a test data/ begins empty; what a test is to read may stand below tests/"));
+        }
+        Ok((&self.dir, real))
+    }
+
+    /// Whether a place is as good as empty.
+    fn hides(&self, real: &Path) -> bool {
+        self.scratch.as_ref().is_some_and(|scratch| scratch.hides(real))
     }
 
     /// The checkpoints of this run.
@@ -147,10 +163,12 @@ impl Project {
         let start = literal_start(glob);
         let mut found = Vec::new();
         match paths::resolve(&self.dir, start) {
+            Ok(real) if self.hides(&real) => {}
             Ok(_) => self.walk(&self.dir, start, start, &mut found),
             Err(error) if error.kind() == Kind::NotFound => {}
             Err(error) => return Err(error),
         }
+        found.retain(|path| !self.hides(Path::new(path)));
         if let Some(scratch) = &self.scratch
             && let Some(real) = scratch.find(&self.dir, start)
         {
@@ -290,9 +308,11 @@ impl Project {
         let shown = real.to_string_lossy();
         let appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = |suffix: &str| shown.strip_suffix(suffix).map(PathBuf::from);
-        let belongs =
-            |owner: PathBuf| appended.contains(&owner) || self.dir.exists(super::lock::path_of(&owner));
-        let named = shown.ends_with("checkpoint.jsonl") && self.dirs().any(|dir| dir.is_file(real));
+        let hidden = self.hides(real);
+        let belongs = |owner: PathBuf| {
+            appended.contains(&owner) || !hidden && self.dir.exists(super::lock::path_of(&owner))
+        };
+        let named = shown.ends_with("checkpoint.jsonl") && self.dirs(real).any(|dir| dir.is_file(real));
         let mut owners =
             vec![owner(""), owner(".lock"), owner(".torn"), owner(".damaged"), owner(".failed.jsonl")];
         owners.push(owner(".failed.jsonl").map(|stem| super::mend::suffixed(&stem, ".jsonl")));

@@ -1,4 +1,4 @@
-//! Where a dry run writes: a directory laid over the project. What stands in it hides the project's file of
+//! Where dry runs and tests write: a directory laid over the project. What stands in it hides the project's file of
 //! the same place; the project itself stays as it is. Paths are judged by the project, as ever.
 
 use std::io;
@@ -13,19 +13,26 @@ use crate::base::{Error, Kind, Result};
 /// The directory, as a handle that no path leaves.
 pub(super) struct Scratch {
     dir: Dir,
+    /// What stands below `data/` in the project is not seen.
+    hides_data: bool,
 }
 
 impl Scratch {
     /// Writes go to this directory.
-    pub fn open(at: &Path) -> Result<Scratch> {
+    pub fn open(at: &Path, hides_data: bool) -> Result<Scratch> {
         let dir = Dir::open_ambient_dir(at, ambient_authority())
             .map_err(|e| Error::io(Kind::Disk, "open", at.display(), &e))?;
-        Ok(Scratch { dir })
+        Ok(Scratch { dir, hides_data })
     }
 
     /// The handle.
     pub fn dir(&self) -> &Dir {
         &self.dir
+    }
+
+    /// Whether a place of the project is as good as empty.
+    pub fn hides(&self, real: &Path) -> bool {
+        self.hides_data && real.starts_with("data")
     }
 
     /// Where a path of the project stands here, if anything does.
@@ -38,7 +45,7 @@ impl Scratch {
 
     /// Brings the project's file here, so that more can be appended to it.
     pub fn copy_up(&self, project: &Dir, real: &Path) -> Result<()> {
-        if self.dir.exists(real) || !project.is_file(real) {
+        if self.dir.exists(real) || self.hides(real) || !project.is_file(real) {
             return Ok(());
         }
         let copied = || -> io::Result<()> {
@@ -52,7 +59,7 @@ impl Scratch {
 
     /// Makes a file as good as absent: an empty one, where the project's would show through.
     pub fn remove(&self, project: &Dir, real: &Path) -> Result<()> {
-        if project.is_file(real) {
+        if project.is_file(real) && !self.hides(real) {
             atomic::make_parents(&self.dir, real)?;
             return atomic::replace(&self.dir, real, b"");
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::testing::STUB;
 use super::{Scope, World};
 use crate::base::config::kinds::{Answers, key_variables, kind_names, kind_of};
 use crate::base::config::{BackendConfig, Choice, KeyEnv, Params};
@@ -113,6 +114,11 @@ impl Backend {
         matches!(self.line, Line::Local(_))
     }
 
+    /// Whether a test has put it there.
+    pub fn is_stub(&self) -> bool {
+        matches!(&self.line, Line::Local(local) if local.kind == STUB)
+    }
+
     /// What makes its replies what they are, and what it was asked for as: part of the version of every
     /// record made with it. Two roles that change places change the records.
     pub fn identity(&self) -> String {
@@ -140,6 +146,11 @@ impl OpenBackends {
         let line = open()?;
         lines.insert(name.into(), line.clone());
         Ok(line)
+    }
+
+    /// Lets go of all of them.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What each backend did, by name.
@@ -182,6 +193,9 @@ pub fn get(world: &World, name: &str, model: Option<&str>, params: Params) -> Re
         return of_kind(world, name, model, params).map(|backend| vec![backend]);
     }
     let role = if world.config.roles.contains_key(name) { name } else { "" };
+    if let Some(stubs) = of_stubbed_role(world, role, &params) {
+        return Ok(stubs);
+    }
     let choices = match world.config.choices(name) {
         Err(_) if is_local_kind(name) => return of_kind(world, name, "", params).map(|b| vec![b]),
         choices => choices?,
@@ -190,12 +204,38 @@ pub fn get(world: &World, name: &str, model: Option<&str>, params: Params) -> Re
     choices.into_iter().map(|choice| of_choice(world, role, with_params(choice))).collect()
 }
 
+/// A role in whose place a test has put stubs, however many backends the configuration gives it.
+fn of_stubbed_role(world: &World, role: &str, params: &Params) -> Option<Vec<Backend>> {
+    let stub = world.test.as_ref()?.stub(role)?;
+    let first = world.config.choices(role).ok().and_then(|choices| choices.into_iter().next());
+    let params = params.clone().over(&first.map(|choice| choice.params).unwrap_or_default());
+    let name = |i: usize| if stub.lines.len() == 1 { role.into() } else { format!("{role}-{}", i + 1) };
+    let backend = |(i, line): (usize, &Arc<Local>)| Backend {
+        name: name(i),
+        role: role.into(),
+        params: params.clone(),
+        extra_body: Value::Null,
+        line: Line::Local(line.clone()),
+    };
+    Some(stub.lines.iter().enumerate().map(backend).collect())
+}
+
+/// The stub that a test has put in the place of this backend.
+fn stub(world: &World, name: &str) -> Option<Line> {
+    world.test.as_ref()?.stub(name)?.lines.first().cloned().map(Line::Local)
+}
+
 /// One backend of a role (or of none: an empty text), with exactly these parameters.
 pub fn of_choice(world: &World, role: &str, choice: Choice) -> Result<Backend> {
     let Choice { backend: name, params } = choice;
-    let line = world.backends.get_or_open(&name, || open(world, &name))?;
+    let line = line(world, &name, || open(world, &name))?;
     let extra_body = world.config.backends.get(&name).map(|config| json!(config.extra_body));
     Ok(Backend { name, role: role.into(), params, extra_body: extra_body.unwrap_or_default(), line })
+}
+
+/// Who answers for a backend, opened once.
+fn line(world: &World, name: &str, open: impl FnOnce() -> Result<Line>) -> Result<Line> {
+    stub(world, name).map_or_else(|| world.backends.get_or_open(name, open), Ok)
 }
 
 fn is_local_kind(kind: &str) -> bool {
@@ -212,7 +252,7 @@ fn of_kind(world: &World, kind: &str, model: &str, params: Params) -> Result<Bac
     let shape = if model.is_empty() { json!({"kind": kind}) } else { json!({"kind": kind, "model": model}) };
     let config: BackendConfig = serde_json::from_value(shape)
         .map_err(|e| Error::new(Kind::Internal, format!("a bare backend cannot be made: {e}")))?;
-    let line = world.backends.get_or_open(&name, || open_with(world, &name, &config))?;
+    let line = line(world, &name, || open_with(world, &name, &config))?;
     let params = params.over(&config.params());
     Ok(Backend { name, role: String::new(), params, extra_body: Value::Null, line })
 }
@@ -235,6 +275,11 @@ fn open(world: &World, name: &str) -> Result<Line> {
 }
 
 fn open_with(world: &World, name: &str, config: &BackendConfig) -> Result<Line> {
+    if let Some(test) = &world.test
+        && kind_of(&config.kind).is_none_or(|kind| kind.answers != Answers::Script)
+    {
+        return Err(test.refuses(name, &config.kind));
+    }
     let shared = world.shared();
     let (config, key) = with_key(world, config);
     let config = &config;

@@ -15,6 +15,7 @@ pub mod retry;
 pub mod scope;
 pub mod settings;
 pub mod status;
+pub mod testing;
 pub mod threads;
 mod turns;
 pub mod world;

@@ -23,6 +23,16 @@ impl Settings {
         Ok(Settings(values))
     }
 
+    /// Gives a key a value.
+    pub fn set(&mut self, key: &str, value: String) {
+        self.0.insert(key.into(), value);
+    }
+
+    /// The keys that have a value.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// As they stand on a command line.
     pub fn words(&self) -> String {
         let word = |(key, value): (&String, &String)| format!("-s {}", shell_word(&format!("{key}={value}")));

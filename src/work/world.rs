@@ -16,6 +16,7 @@ use super::plan::Redo;
 use super::replay::{self, Replay};
 use super::scope::Scope;
 use super::settings::Settings;
+use super::testing::Test;
 use super::threads::{STACK_BYTES, Threads};
 use crate::base::cancel::Stop;
 use crate::base::config::{BackendConfig, Config};
@@ -100,8 +101,10 @@ pub struct World {
     pub locks: bool,
     /// What a dry run finds out, when this is one.
     pub dry: Option<DryRun>,
-    open_local: OnceLock<OpenLocal>,
-    open_adapter: OnceLock<OpenAdapter>,
+    /// What a test of scripts has, when this is one.
+    pub test: Option<Test>,
+    open_local: Mutex<Option<Arc<OpenLocal>>>,
+    open_adapter: Mutex<Option<Arc<OpenAdapter>>>,
     runtime: OnceLock<Runtime>,
     http: Http,
     /// Items that this run has begun afresh, by the hashes of job and id.
@@ -145,8 +148,9 @@ impl World {
             over_budget: AtomicU64::new(0),
             locks: false,
             dry: None,
-            open_local: OnceLock::new(),
-            open_adapter: OnceLock::new(),
+            test: None,
+            open_local: Mutex::default(),
+            open_adapter: Mutex::default(),
             runtime: OnceLock::new(),
             http: Http::new(),
             fresh: Default::default(),
@@ -160,27 +164,27 @@ impl World {
         self.events.emit(event);
     }
 
-    /// Sets how script backends are made; the first one given stays.
+    /// Sets how script backends are made.
     pub fn set_open_local(&self, open: OpenLocal) {
-        let _ = self.open_local.set(open);
+        put(&self.open_local, Some(open));
     }
 
     /// A script backend.
     pub fn open_local(&self, name: &str, config: &BackendConfig) -> Result<Local> {
-        match self.open_local.get() {
+        match get(&self.open_local) {
             Some(open) => open(name, config),
             None => Err(Error::new(Kind::Internal, "script backends are not available here")),
         }
     }
 
-    /// Sets how adapters are made; the first way given stays.
+    /// Sets how adapters are made.
     pub fn set_open_adapter(&self, open: OpenAdapter) {
-        let _ = self.open_adapter.set(open);
+        put(&self.open_adapter, Some(open));
     }
 
     /// The functions of an adapter.
     pub fn open_adapter(&self, config: &BackendConfig) -> Result<Functions> {
-        match self.open_adapter.get() {
+        match get(&self.open_adapter) {
             Some(open) => open(config),
             None => Err(Error::new(Kind::Internal, "adapters are not available here")),
         }
@@ -231,8 +235,7 @@ impl World {
     }
 
     /// Gives the run's checkpoints back, and closes the ledger when no reply can come any more: an item that ran
-    /// out of time does not wait for its last one. The world itself lives as long as the process: the openers of
-    /// script backends hold it.
+    /// out of time does not wait for its last one. The world itself lives on: what opens script backends holds it.
     pub fn close(&self) {
         self.stop.wait_for_calls(LAST_CALLS);
         if self.stop.calls() > 0 {
@@ -242,6 +245,14 @@ impl World {
         self.ledger.close();
         // Last: whoever has them next reads what was written until now.
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Lets go of all that holds the world itself, so that it goes with its last user. Nothing can run in it any more.
+    pub fn release(&self) {
+        put(&self.open_local, None);
+        put(&self.open_adapter, None);
+        self.backends.clear();
+        self.test.iter().for_each(Test::forget_stubs);
     }
 
     /// By which name the ledger knows a job without a checkpoint that is begun here. Two of one name are two
@@ -284,6 +295,14 @@ impl World {
         result
     }
 
+    /// An error on its way into a script, noted when it is what fails a test.
+    pub fn noted(&self, error: Error) -> Error {
+        match &self.test {
+            Some(test) if error.kind() == Kind::Test => test.fails(error),
+            _ => error,
+        }
+    }
+
     /// The slices left out since this was last asked.
     pub fn take_over_budget(&self) -> u64 {
         self.over_budget.swap(0, Ordering::Relaxed)
@@ -293,4 +312,12 @@ impl World {
     pub fn count_over_budget(&self, slices: usize) {
         self.over_budget.fetch_add(slices as u64, Ordering::Relaxed);
     }
+}
+
+fn put<T>(place: &Mutex<Option<Arc<T>>>, value: Option<T>) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = value.map(Arc::new);
+}
+
+fn get<T>(place: &Mutex<Option<Arc<T>>>) -> Option<Arc<T>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

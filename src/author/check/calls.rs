@@ -10,7 +10,7 @@ use crate::base::config::kinds::kind_of;
 use crate::base::{Error, Kind, suggest};
 use crate::host::{Session, options, table};
 use crate::script::calls::{Call, for_each_call, named_in_calls};
-use crate::script::library::{Library, Unit, place_in};
+use crate::script::library::{Library, Native, Unit, place_in};
 use crate::script::signatures::{self, Signatures};
 
 /// The functions whose first argument names a file that must be there before the run.
@@ -55,6 +55,9 @@ impl Check<'_> {
         self.options(&call);
         if !call.is_method {
             self.setting(&call);
+        }
+        // A test may well ask for what is not there, to see the error.
+        if !call.is_method && !self.unit.path.starts_with("tests/") {
             self.backend(&call);
             self.file(&call);
         }
@@ -63,6 +66,9 @@ impl Check<'_> {
     /// `prompts::x(...)`
     fn module_call(&mut self, call: &Call) {
         let path: Vec<&str> = call.expr.namespace.path.iter().map(|part| part.name.as_str()).collect();
+        if let Some(native) = self.names.native(self.library, &path) {
+            return self.native_call(call, native);
+        }
         let Some(module) = self.names.module(self.library, &path) else { return };
         let functions: Vec<Defined> = names::defined(&module).into_iter().filter(|f| f.public).collect();
         let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
@@ -76,6 +82,24 @@ impl Check<'_> {
             let shown: Vec<String> = named.iter().map(|f| f.shown()).collect();
             let error = wrong_count(call).hint(signatures::one_of(&shown));
             self.found("wrong-argument-count", call.position, error);
+        }
+    }
+
+    /// `testing::x(...)`
+    fn native_call(&mut self, call: &Call, native: &Native) {
+        let overloads = native.signatures().overloads(call.name());
+        if overloads.is_empty() {
+            let error =
+                Error::new(Kind::Script, format!("{} has no function `{}`", native.path, call.name()))
+                    .hint(suggest::hint(call.name(), native.signatures().names()));
+            self.found("unknown-function", call.position, error);
+        } else if overloads.iter().all(|overload| overload.arity != call.count()) {
+            let shown: Vec<String> = overloads.iter().map(|overload| overload.text.clone()).collect();
+            self.found(
+                "wrong-argument-count",
+                call.position,
+                wrong_count(call).hint(signatures::one_of(&shown)),
+            );
         }
     }
 

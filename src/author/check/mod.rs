@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 pub use calls::settings_read;
 
+use super::test;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
@@ -35,7 +36,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn error(code: &'static str, error: Error) -> Finding {
+    /// A mistake with which nothing may run.
+    pub fn error(code: &'static str, error: Error) -> Finding {
         Finding { severity: Severity::Error, error, code }
     }
 }
@@ -52,6 +54,7 @@ pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> 
         }
     }
     findings.extend(scripts(session, &loaded));
+    findings.extend(test::misplaced(&reached(session, &loaded)));
     findings.extend(budget::check(session, &loaded));
     // What cannot be read cannot be opened, either.
     if findings.is_empty() {
@@ -91,8 +94,27 @@ pub fn project(session: &Session) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::error("files", error)),
     }
+    findings.extend(tests(session));
     findings.extend(files::of_roles(session));
     once_each(findings)
+}
+
+/// The mistakes in the tests of a project.
+fn tests(session: &Session) -> Vec<Finding> {
+    let project = &session.world.project;
+    let paths = project.list("tests/**/*.rhai").unwrap_or_default();
+    let load = |path: &String| session.load_entry(path, &project.read_text(path)?);
+    let (loaded, failed): (Vec<_>, Vec<_>) = paths.iter().map(load).partition(Result::is_ok);
+    let units: Vec<_> = loaded.into_iter().flatten().collect();
+    let mut findings: Vec<Finding> =
+        failed.into_iter().filter_map(Result::err).map(|error| Finding::error("load", error)).collect();
+    findings.extend(scripts(session, &units.iter().map(|unit| unit.path.as_str()).collect::<Vec<_>>()));
+    findings
+}
+
+/// All that these scripts reach by imports, and they themselves.
+fn reached(session: &Session, entries: &[&str]) -> Vec<Arc<Unit>> {
+    entries.iter().flat_map(|entry| session.engine.library().reachable(entry)).collect()
 }
 
 /// The mistakes in the shipped modules: for the tests.

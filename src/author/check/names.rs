@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rhai::{ASTNode, Expr, FnAccess, Stmt};
 
-use crate::script::library::{Library, Unit, import_path};
+use crate::script::library::{Library, Native, Unit, import_path};
 
 /// Words that the engine understands without a function: the fewest and the most arguments, a
 /// method's object included.
@@ -74,6 +74,13 @@ impl Names {
             }
         }
         Names { functions, keys, variables: variables(unit), imports: aliases(unit) }
+    }
+
+    /// The module behind `a::`, if it is none of the scripts.
+    pub fn native<'l>(&self, library: &'l Library, path: &[&str]) -> Option<&'l Native> {
+        let [alias] = path else { return None };
+        let [file] = self.imports.get(*alias)?.as_slice() else { return None };
+        library.native(file)
     }
 
     /// The unit behind `a::b`, if it is loaded.

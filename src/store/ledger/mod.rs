@@ -3,6 +3,7 @@
 
 mod guard;
 mod health;
+mod nothing;
 mod open;
 mod read;
 mod read_only;
@@ -18,6 +19,7 @@ use crate::base::latency::Latency;
 use crate::base::{Error, Kind, Result};
 
 pub use health::{Health, examine};
+pub use nothing::Nothing;
 pub use read_only::ReadOnly;
 pub use salvage::{Salvaged, salvage};
 pub use spent::{ReplyLengths, Sums};
