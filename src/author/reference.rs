@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{Engine, FnAccess, FuncInfo, FuncMetadata, ScriptFnMetadata};
+use rhai::{Engine, FnAccess, FuncInfo, FuncMetadata, Module, ScriptFnMetadata};
 use serde::Serialize;
 
-use crate::host::embedded;
 use crate::host::table::{NAMESPACES, Namespace};
+use crate::host::{embedded, testing};
 use crate::script::signatures::{object, param, return_type};
 
 /// What an entry is, in the order in which a namespace lists them.
@@ -42,8 +42,9 @@ pub struct Entry {
 
 /// All entries: the host's in the order of its namespaces, then those of the shipped modules.
 pub fn entries() -> Vec<Entry> {
-    let host = NAMESPACES.iter().flat_map(host_entries);
-    host.chain(embedded::STDLIB.iter().flat_map(|(path, text)| module_entries(path, text))).collect()
+    let host = NAMESPACES.iter().flat_map(|namespace| native_entries(namespace.name, (namespace.module)()));
+    let modules = embedded::STDLIB.iter().flat_map(|(path, text)| module_entries(path, text));
+    host.chain(modules).chain(testing_entries()).collect()
 }
 
 /// The reference as JSON.
@@ -62,6 +63,7 @@ pub fn markdown() -> String {
     for (path, source) in embedded::STDLIB {
         text += &section(path, &module_doc(source), &of(path));
     }
+    text += &section(testing::PATH, testing::ABOUT, &of(testing::PATH));
     text
 }
 
@@ -104,10 +106,20 @@ fn described(entry: &Entry) -> String {
     text
 }
 
-fn host_entries(namespace: &Namespace) -> Vec<Entry> {
+/// The entries of the module for tests, which is imported like the shipped ones.
+fn testing_entries() -> Vec<Entry> {
+    let alias = testing::PATH.rsplit('/').next().unwrap_or(testing::PATH);
+    let mut entries = native_entries(testing::PATH, testing::module());
+    for signature in entries.iter_mut().flat_map(|entry| &mut entry.signatures) {
+        *signature = format!("{alias}::{signature}");
+    }
+    entries
+}
+
+fn native_entries(namespace: &str, module: Module) -> Vec<Entry> {
     let mut engine = Engine::new_raw();
-    engine.register_global_module(Arc::new((namespace.module)()));
-    let one = |info: FuncInfo| host_entry(namespace.name, info.metadata);
+    engine.register_global_module(Arc::new(module));
+    let one = |info: FuncInfo| host_entry(namespace, info.metadata);
     merged(engine.collect_fn_metadata(None, one, true))
 }
 

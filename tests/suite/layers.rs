@@ -162,6 +162,8 @@ fn the_binary_holds_the_files_of_the_repository() {
     assert!(embedded(embedded::STDLIB) == modules, "rebuild: the texts differ");
     let mut project = on_disk("config", "config/");
     project.extend(on_disk("scripts", "scripts/"));
+    project.extend(on_disk("tests/scripts", "tests/scripts/"));
+    project.extend(on_disk("tests/snapshots", "tests/snapshots/"));
     assert_eq!(paths(&embedded(embedded::PROJECT)), paths(&project));
     assert!(embedded(embedded::PROJECT) == project, "rebuild: the texts differ");
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use fthost::author::reference::{self, Entry, EntryKind};
 use fthost::base::config::Config;
-use fthost::base::events::Silent;
-use fthost::host::{Session, embedded, table};
+use fthost::host::{Session, embedded, table, testing};
 use fthost::script::values;
 use fthost::store::Project;
+use fthost::store::snapshots::Snapshots;
 use fthost::work::World;
+use fthost::work::testing::{Said, Test};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -26,8 +27,11 @@ fn project() -> (TempDir, Session) {
     let project = Project::open(dir.path()).unwrap();
     let config =
         Config::parse("config/fthost.yaml", &project.read_text("config/fthost.yaml").unwrap()).unwrap();
-    let mut world = World::new(project, config, Arc::new(Silent), Box::new(|_| None), "test");
+    let said = Arc::new(Said::default());
+    let mut world = World::new(project, config, said.clone(), Box::new(|_| None), "test");
     world.locks = true;
+    let snapshots = Arc::new(Snapshots::of(dir.path(), true));
+    world.test = Some(Test::new("tests/example_test.rhai", snapshots, said));
     (dir, Session::new(world))
 }
 
@@ -39,7 +43,7 @@ fn expected(example: &str) -> Option<Value> {
 }
 
 fn host_entries() -> Vec<Entry> {
-    let host = |entry: &Entry| !entry.namespace.starts_with("std/");
+    let host = |entry: &Entry| !entry.namespace.starts_with("std/") || entry.namespace == testing::PATH;
     reference::entries().into_iter().filter(host).collect()
 }
 

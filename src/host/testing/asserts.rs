@@ -12,6 +12,9 @@ use crate::store::snapshots::{Compared, Snapshots};
 /// Lines of a text that are shown of one that lacks something.
 const LINES: usize = 12;
 
+/// Characters of each of them.
+const LINE: usize = 120;
+
 /// The error of an assertion that does not hold; `said` is what the test says of it.
 fn failed(said: &str, what: String) -> Error {
     let said = if said.is_empty() { String::new() } else { format!("{said}: ") };
@@ -99,7 +102,14 @@ pub(super) fn contains(context: &NativeCallContext, whole: &Dynamic, part: &Dyna
 
 /// The first lines of a text.
 fn beginning(text: &str) -> String {
-    let mut lines: Vec<String> = text.lines().take(LINES).map(|line| format!("  | {line}")).collect();
+    if text.is_empty() {
+        return "  (the text is empty)".into();
+    }
+    let cut = |line: &str| match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("  | {}...", &line[..end]),
+        None => format!("  | {line}"),
+    };
+    let mut lines: Vec<String> = text.lines().take(LINES).map(cut).collect();
     let left_out = text.lines().count().saturating_sub(LINES);
     if left_out > 0 {
         lines.push(format!("  ... {left_out} more lines"));
