@@ -10,6 +10,7 @@ use super::{exit, json as events, project};
 use crate::author::test::{Found, Ran, Running, Tests};
 use crate::base::numbers::count;
 use crate::base::{Error, Kind, Result, suggest};
+use crate::work::testing::NOW;
 
 /// Where small files are fastest, on Linux.
 const MEMORY: &str = "/dev/shm";
@@ -44,6 +45,7 @@ fn run_found(tests: &Tests, found: &Found, args: &Test, output: &Output) -> Resu
         scratch: scratch.path(),
         update: args.update,
         time: Duration::from_secs(args.timeout),
+        now: || NOW.into(),
         width: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let (mut passed, mut failed) = (0, 0);

@@ -38,6 +38,7 @@ mod rate_limits;
 mod reference;
 mod replay;
 mod retry;
+mod script_tests;
 mod sizes;
 mod slices;
 mod status;

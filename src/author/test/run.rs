@@ -16,7 +16,7 @@ use crate::script::library::{Unit, definition_place};
 use crate::store::Project;
 use crate::store::snapshots::Snapshots;
 use crate::work::pool;
-use crate::work::testing::{NOW, Said, Test};
+use crate::work::testing::{Said, Test};
 use crate::work::threads::Threads;
 
 /// How tests are run.
@@ -29,6 +29,8 @@ pub struct Running<'a> {
     pub time: Duration,
     /// Tests at a time.
     pub width: usize,
+    /// What `now_utc()` says.
+    pub now: fn() -> String,
 }
 
 /// A test that has run.
@@ -79,7 +81,7 @@ impl Tests {
         let unit = found.units.iter().find(|unit| unit.path == case.file).ok_or_else(missing)?;
         let scratch = tempfile::tempdir_in(how.scratch)
             .map_err(|e| Error::io(Kind::Disk, "make", "a temporary directory", &e))?;
-        let session = self.session_of(found, scratch.path(), test)?;
+        let session = self.session_of(found, how, scratch.path(), test)?;
         let call = || catch_panic("a test", || call(&session, unit, &case.name));
         let result = within(how.time, &session.world.stop, call);
         session.world.close();
@@ -88,12 +90,12 @@ impl Tests {
     }
 
     /// The world of one test.
-    fn session_of(&self, found: &Found, scratch: &Path, test: Test) -> Result<Session> {
+    fn session_of(&self, found: &Found, how: &Running, scratch: &Path, test: Test) -> Result<Session> {
         let project = Project::open(&self.root)?.with_empty_data(scratch)?;
         let mut world = world(project, self.config.clone(), test.said.clone());
         // One thing after the other: so replies are asked for, and things said, in the same order each time.
         world.threads = Threads::none();
-        world.clock = Box::new(|| NOW.into());
+        world.clock = Box::new(how.now);
         world.locks = true;
         world.test = Some(test);
         Ok(Session::of_parts(world, &self.parts, &found.units))
