@@ -44,6 +44,34 @@ pub fn listen_impatiently(world: &World, output: &Output) -> Result<()> {
     listen_with(world, output, Duration::ZERO, Leaving { scratch: None, tell_end: Box::new(|| {}) })
 }
 
+/// Likewise, where nothing is sent, either: leaves at once, and leaves nothing in this directory.
+pub fn leave_at_once(output: &Output, scratch: PathBuf) -> Result<()> {
+    let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        let listen = |kind| signal(kind).map_err(unheard);
+        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?]
+    };
+    let output = output.clone();
+    let listen = move || {
+        runtime.block_on(async move {
+            let [interrupt, terminate] = &mut signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            // Whatever is still written meanwhile.
+            while std::fs::remove_dir_all(&scratch)
+                .is_err_and(|e| e.kind() == std::io::ErrorKind::DirectoryNotEmpty)
+            {}
+            say(move || output.remark("interrupted")).await;
+            std::process::exit(exit::INTERRUPTED.into());
+        });
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(listen).map(drop).map_err(unheard)
+}
+
 /// A file that grows over the system's limit (`ulimit -f`) is a failed write like any other; but the signal of it
 /// kills a process that does not listen. Nobody waits for it here: that there is a handler is enough, and it
 /// stays when the runtime that set it has gone.

@@ -1,12 +1,14 @@
 //! `fthost test`: the tests of a project's scripts.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::args::{Common, Test};
 use super::output::Output;
-use super::{exit, json as events, project};
+use super::{exit, json as events, project, signals};
 use crate::author::test::{Found, Ran, Running, Tests};
 use crate::base::numbers::count;
 use crate::base::{Error, Kind, Result, suggest};
@@ -15,17 +17,31 @@ use crate::work::testing::NOW;
 /// Where small files are fastest, on Linux.
 const MEMORY: &str = "/dev/shm";
 
-/// Runs the tests once, from nothing.
+/// Runs the tests.
 pub fn run(common: &Common, args: &Test, output: &Output) -> Result<u8> {
-    let started = Instant::now();
     output.set_verbose(common.verbose);
+    let scratch = scratch()?;
+    signals::leave_at_once(output, scratch.path().to_path_buf())?;
+    run_once(common, args, output, scratch.path())
+}
+
+/// A directory for what tests write, which goes when it is dropped.
+pub fn scratch() -> Result<TempDir> {
+    let made = tempfile::Builder::new().prefix("fthost-test-").tempdir_in(MEMORY);
+    let made = made.or_else(|_| tempfile::Builder::new().prefix("fthost-test-").tempdir());
+    made.map_err(|e| Error::io(Kind::Disk, "make", "a temporary directory", &e))
+}
+
+/// Runs the tests once, from nothing: the project is opened and its scripts are read anew.
+pub fn run_once(common: &Common, args: &Test, output: &Output, scratch: &Path) -> Result<u8> {
+    let started = Instant::now();
     let tests = Tests::open(&project::root(common)?)?;
     let found = tests.find(args.filter.as_deref())?;
     found.mistakes.iter().for_each(|mistake| output.error(&mistake.error));
     if found.cases.is_empty() && found.broken.is_empty() {
         return Err(no_tests(&tests, args.filter.as_deref()));
     }
-    let (passed, failed) = run_found(&tests, &found, args, output)?;
+    let (passed, failed) = run_found(&tests, &found, args, output, scratch)?;
     let seconds = started.elapsed().as_secs_f64();
     output.result(&summary(passed, failed, found.broken.len(), seconds));
     output.last(&json!({"event": "summary", "passed": passed, "failed": failed, "not_loaded": found.broken, "seconds": seconds}));
@@ -37,12 +53,15 @@ pub fn run(common: &Common, args: &Test, output: &Output) -> Result<u8> {
 }
 
 /// How many passed, and failed.
-fn run_found(tests: &Tests, found: &Found, args: &Test, output: &Output) -> Result<(usize, usize)> {
-    let scratch = tempfile::Builder::new().prefix("fthost-test-").tempdir_in(MEMORY);
-    let scratch = scratch.or_else(|_| tempfile::Builder::new().prefix("fthost-test-").tempdir());
-    let scratch = scratch.map_err(|e| Error::io(Kind::Disk, "make", "a temporary directory", &e))?;
+fn run_found(
+    tests: &Tests,
+    found: &Found,
+    args: &Test,
+    output: &Output,
+    scratch: &Path,
+) -> Result<(usize, usize)> {
     let how = Running {
-        scratch: scratch.path(),
+        scratch,
         update: args.update,
         time: Duration::from_secs(args.timeout),
         now: || NOW.into(),

@@ -209,7 +209,10 @@ fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Ba
     let options = Options::of("get_backend", options)?;
     let model = options.text("model")?;
     let all = backends::get(&ctx.world, name, model.as_deref(), options.params()?);
-    let all = all.map_err(|error| ctx.world.noted(error))?;
+    let all = all.map_err(|error| match ctx.caller(context) {
+        Some(place) if error.kind() == Kind::Test => ctx.world.noted(error.at(place)),
+        _ => error,
+    })?;
     refuse_nesting(&ctx, &all)?;
     let in_item = ctx.scope.item.is_some();
     all.iter().for_each(|backend| ctx.run.note_backend(backend.identity(), backend.is_script(), in_item));

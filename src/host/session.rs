@@ -70,9 +70,10 @@ impl Session {
         });
         let root = root(Arc::downgrade(&engine));
         let (opener, ctx) = (engine.clone(), root.clone());
-        world.set_open_local(Box::new(move |name, config| local::open(&opener, &ctx, name, config)));
+        let open_local = move |name: &str, config: &_| local::open(&opener, &ctx, name, config);
         let (opener, ctx) = (engine.clone(), root.clone());
-        world.set_open_adapter(Box::new(move |config| adapter::open(&opener, &ctx, config)));
+        let open_adapter = move |config: &_| adapter::open(&opener, &ctx, config);
+        world.set_openers(Arc::new(open_local), Arc::new(open_adapter));
         Session { world, engine, root }
     }
 

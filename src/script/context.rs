@@ -9,7 +9,7 @@ use rhai::NativeCallContext;
 
 use super::engine::ScriptEngine;
 use super::library::Library;
-use crate::base::{Error, Kind, Result};
+use crate::base::{Error, Kind, Place, Result};
 use crate::work::{Scope, World};
 
 /// The surroundings of a call: the world, the script that runs, and the item it works for.
@@ -74,6 +74,12 @@ impl Ctx {
     pub fn of(context: &NativeCallContext) -> Result<Ctx> {
         let tag = context.tag().and_then(|tag| tag.read_lock::<Ctx>().map(|ctx| ctx.clone()));
         tag.ok_or_else(|| Error::new(Kind::Internal, "a host function was called without a context"))
+    }
+
+    /// Where the caller of a host function called it.
+    pub fn caller(&self, context: &NativeCallContext) -> Option<Place> {
+        let source = context.call_source().unwrap_or(&self.run.entry);
+        self.library.place(source, context.call_position())
     }
 
     /// The engine, for calls that come from outside of a script.

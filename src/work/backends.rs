@@ -148,9 +148,10 @@ impl OpenBackends {
         Ok(line)
     }
 
-    /// Lets go of all of them.
+    /// Closes all of them.
     pub(super) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let lines = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(lines);
     }
 
     /// What each backend did, by name.

@@ -52,10 +52,16 @@ pub struct RunOptions {
 }
 
 /// Makes a script backend of its configuration: given by the layer that knows scripts.
-pub type OpenLocal = Box<dyn Fn(&str, &BackendConfig) -> Result<Local> + Send + Sync>;
+pub type OpenLocal = Arc<dyn Fn(&str, &BackendConfig) -> Result<Local> + Send + Sync>;
 
 /// Makes the functions of an adapter of its configuration, likewise.
-pub type OpenAdapter = Box<dyn Fn(&BackendConfig) -> Result<Functions> + Send + Sync>;
+pub type OpenAdapter = Arc<dyn Fn(&BackendConfig) -> Result<Functions> + Send + Sync>;
+
+#[derive(Default)]
+struct Openers {
+    local: Option<OpenLocal>,
+    adapter: Option<OpenAdapter>,
+}
 
 /// A secret by the name of its variable.
 pub type Secrets = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -103,9 +109,8 @@ pub struct World {
     pub dry: Option<DryRun>,
     /// What a test of scripts has, when this is one.
     pub test: Option<Test>,
-    open_local: Mutex<Option<Arc<OpenLocal>>>,
-    open_adapter: Mutex<Option<Arc<OpenAdapter>>>,
     runtime: OnceLock<Runtime>,
+    openers: Mutex<Openers>,
     http: Http,
     /// Items that this run has begun afresh, by the hashes of job and id.
     fresh: Mutex<HashSet<(u64, u64)>>,
@@ -149,9 +154,8 @@ impl World {
             locks: false,
             dry: None,
             test: None,
-            open_local: Mutex::default(),
-            open_adapter: Mutex::default(),
             runtime: OnceLock::new(),
+            openers: Mutex::default(),
             http: Http::new(),
             fresh: Default::default(),
             jobs: Default::default(),
@@ -164,30 +168,31 @@ impl World {
         self.events.emit(event);
     }
 
-    /// Sets how script backends are made.
-    pub fn set_open_local(&self, open: OpenLocal) {
-        put(&self.open_local, Some(open));
+    /// Sets how script backends and adapters are made.
+    pub fn set_openers(&self, local: OpenLocal, adapter: OpenAdapter) {
+        *self.lock_openers() = Openers { local: Some(local), adapter: Some(adapter) };
     }
 
     /// A script backend.
     pub fn open_local(&self, name: &str, config: &BackendConfig) -> Result<Local> {
-        match get(&self.open_local) {
+        let open = self.lock_openers().local.clone();
+        match open {
             Some(open) => open(name, config),
             None => Err(Error::new(Kind::Internal, "script backends are not available here")),
         }
     }
 
-    /// Sets how adapters are made.
-    pub fn set_open_adapter(&self, open: OpenAdapter) {
-        put(&self.open_adapter, Some(open));
-    }
-
     /// The functions of an adapter.
     pub fn open_adapter(&self, config: &BackendConfig) -> Result<Functions> {
-        match get(&self.open_adapter) {
+        let open = self.lock_openers().adapter.clone();
+        match open {
             Some(open) => open(config),
             None => Err(Error::new(Kind::Internal, "adapters are not available here")),
         }
+    }
+
+    fn lock_openers(&self) -> std::sync::MutexGuard<'_, Openers> {
+        self.openers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one Tokio runtime, started by the first call that needs it.
@@ -235,7 +240,7 @@ impl World {
     }
 
     /// Gives the run's checkpoints back, and closes the ledger when no reply can come any more: an item that ran
-    /// out of time does not wait for its last one. The world itself lives on: what opens script backends holds it.
+    /// out of time does not wait for its last one. The world itself lives until [`let_go`](Self::let_go).
     pub fn close(&self) {
         self.stop.wait_for_calls(LAST_CALLS);
         if self.stop.calls() > 0 {
@@ -247,10 +252,9 @@ impl World {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Lets go of all that holds the world itself, so that it goes with its last user. Nothing can run in it any more.
-    pub fn release(&self) {
-        put(&self.open_local, None);
-        put(&self.open_adapter, None);
+    /// Gives up what holds the world itself: script backends and how they are made. Nothing runs in it any more.
+    pub fn let_go(&self) {
+        *self.lock_openers() = Openers::default();
         self.backends.clear();
         self.test.iter().for_each(Test::forget_stubs);
     }
@@ -312,12 +316,4 @@ impl World {
     pub fn count_over_budget(&self, slices: usize) {
         self.over_budget.fetch_add(slices as u64, Ordering::Relaxed);
     }
-}
-
-fn put<T>(place: &Mutex<Option<Arc<T>>>, value: Option<T>) {
-    *place.lock().unwrap_or_else(PoisonError::into_inner) = value.map(Arc::new);
-}
-
-fn get<T>(place: &Mutex<Option<Arc<T>>>) -> Option<Arc<T>> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

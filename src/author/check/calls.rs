@@ -143,6 +143,9 @@ impl Check<'_> {
             return error
                 .hint(format!("a closure in a variable is called like this: {}.call(...)", call.name()));
         }
+        if let Some(name) = self.names.in_native(self.library, call.name()).filter(|_| !call.is_method) {
+            return error.hint(format!("write `{name}(...)`"));
+        }
         let mut known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
         known.extend(self.signatures.names());
         known.extend(names::keywords());

@@ -83,6 +83,16 @@ impl Names {
         library.native(file)
     }
 
+    /// The full name of a function of an imported module that is none of the scripts: `testing::assert_eq`.
+    pub fn in_native(&self, library: &Library, function: &str) -> Option<String> {
+        let has = |files: &[String]| {
+            let mut natives = files.iter().filter_map(|file| library.native(file));
+            natives.any(|native| !native.signatures().overloads(function).is_empty())
+        };
+        let (alias, _) = self.imports.iter().find(|(_, files)| has(files))?;
+        Some(format!("{alias}::{function}"))
+    }
+
     /// The unit behind `a::b`, if it is loaded.
     pub fn module(&self, library: &Library, path: &[&str]) -> Option<Arc<Unit>> {
         let (first, rest) = path.split_first()?;

@@ -69,7 +69,7 @@ impl Tests {
 
 impl Drop for Tests {
     fn drop(&mut self) {
-        self.session.world.release();
+        self.session.world.let_go();
     }
 }
 

@@ -85,7 +85,7 @@ impl Tests {
         let call = || catch_panic("a test", || call(&session, unit, &case.name));
         let result = within(how.time, &session.world.stop, call);
         session.world.close();
-        session.world.release();
+        session.world.let_go();
         result.map_err(|error| error.at(definition_place(unit, &case.name)))
     }
 

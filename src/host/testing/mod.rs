@@ -246,8 +246,7 @@ fn test(ctx: &Ctx) -> Result<&Test> {
 fn held<T>(context: &NativeCallContext, result: Result<T>) -> ScriptResult<T> {
     let Ok(ctx) = Ctx::of(context) else { return Ok(result?) };
     Ok(result.map_err(|error| {
-        let source = context.call_source().unwrap_or(&ctx.run.entry);
-        ctx.world.noted(match ctx.library.place(source, context.call_position()) {
+        ctx.world.noted(match ctx.caller(context) {
             Some(place) => called_at(error, context.fn_name(), place),
             None => error,
         })
