@@ -2,6 +2,7 @@
 
 use super::reference::{Entry, EntryKind, entries};
 use crate::host::embedded::STDLIB;
+use crate::host::testing;
 
 /// All that scripts can call: the host's functions at the top, each shipped module as a module in it.
 pub fn definitions() -> String {
@@ -14,7 +15,7 @@ pub fn definitions() -> String {
         entries.iter().filter(belongs).map(defined).collect::<Vec<_>>().join("\n")
     };
     let mut text = format!("{HEAD}\n{}", of(None));
-    for (path, _) in STDLIB {
+    for path in STDLIB.iter().map(|(path, _)| *path).chain([testing::PATH]) {
         let functions = of(Some(path));
         if !functions.is_empty() {
             let alias = path.rsplit('/').next().unwrap_or(path);
@@ -31,7 +32,8 @@ fn defined(entry: &Entry) -> String {
     let doc: String =
         entry.doc.lines().map(|line| format!("/// {line}").trim_end().to_string() + "\n").collect();
     // What a script's function returns is not declared.
-    let unsaid = if entry.namespace.starts_with("std/") { "any value" } else { "()" };
+    let is_script = entry.namespace.starts_with("std/") && entry.namespace != testing::PATH;
+    let unsaid = if is_script { "any value" } else { "()" };
     let one = |signature: &String| format!("{doc}{};\n", definition(entry.kind, signature, unsaid));
     entry.signatures.iter().map(one).collect()
 }

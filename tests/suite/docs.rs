@@ -5,6 +5,7 @@
 //! - `sh`: run in order by `bash -e`, all in one new project; `sh ignore` is not;
 //! - `text` behind an `sh` block: its lines are in what that block printed (`...` stands for others);
 //! - `rhai`: a whole script, run in a new project; `rhai PATH`: an excerpt of that shipped file;
+//!   `rhai test`: a test file, whose tests pass in a new project;
 //!   `rhai recipe PATH`: functions in place of those of the same names there, in a new project that then works;
 //! - `sql`: gives rows, asked of a real ledger;
 //! - `yaml PATH`: in place of that file of a new project, `fthost check` finds no mistake.
@@ -29,7 +30,7 @@ impl Block {
     /// The path behind `rhai` or `yaml`.
     fn path(&self, language: &str) -> Option<&str> {
         match self.words.as_slice() {
-            [first, path] if first == language => Some(path),
+            [first, path] if first == language && path != "test" => Some(path),
             _ => None,
         }
     }
@@ -149,6 +150,16 @@ fn every_script_runs() {
         let project = new_project();
         std::fs::write(project.path().join("scripts/example.rhai"), &block.text).unwrap();
         let output = fthost(project.path(), &["run", "scripts/example.rhai"]);
+        assert!(output.status.success(), "{}: {}\n{}", block.place, output.status, said(&output));
+    }
+}
+
+#[test]
+fn every_test_passes() {
+    for block in all_blocks().iter().filter(|block| block.is(&["rhai", "test"])) {
+        let project = new_project();
+        std::fs::write(project.path().join("tests/example_test.rhai"), &block.text).unwrap();
+        let output = fthost(project.path(), &["test", "example_test"]);
         assert!(output.status.success(), "{}: {}\n{}", block.place, output.status, said(&output));
     }
 }
