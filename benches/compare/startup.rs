@@ -13,7 +13,11 @@ const FTHOST: &[(&str, &[&str])] = &[
     ("`fthost eval 1`", &["eval", "1"]),
     ("`fthost eval 'count_tokens(\"Hello\")'`: loads the tokenizer", &["eval", "count_tokens(\"Hello\")"]),
     ("`fthost check`", &["check"]),
+    ("`fthost test many`: 100 tests, each in a world of its own", &["test", "many"]),
 ];
+
+/// A test of the shipped project's scripts.
+const TEST: &str = "{ testing::assert_contains(prompts::load_system_prompt(), \"Brewhaven\"); }";
 
 /// Programs in Python.
 const PYTHON: &[(&str, &str)] = &[
@@ -28,6 +32,7 @@ const PYTHON: &[(&str, &str)] = &[
 pub fn measure(scale: &Scale) -> Result<Table> {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     timed(fthost().arg("init").arg(dir.path()))?;
+    std::fs::write(dir.path().join("tests/many_test.rhai"), many_tests())?;
     let python = Python::prepare()?;
     let started = |(name, arguments): &(&str, &[&str])| starts(name, here(dir.path(), fthost(), arguments));
     let mut outcomes = take_turns(scale.of(50, 5), &mut FTHOST.iter().map(started).collect::<Vec<_>>())?;
@@ -45,6 +50,12 @@ pub fn measure(scale: &Scale) -> Result<Table> {
         head: vec!["command", "ms"],
         rows: outcomes.iter().map(row).collect(),
     })
+}
+
+/// A file of 100 tests.
+fn many_tests() -> String {
+    let imports = "import \"prompts\" as prompts;\nimport \"std/testing\" as testing;\n".to_string();
+    (0..100).fold(imports, |text, n| text + &format!("fn test_{n}() {TEST}\n"))
 }
 
 fn here(dir: &Path, mut command: Command, arguments: &[&str]) -> Command {

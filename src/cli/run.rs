@@ -9,7 +9,7 @@ use super::args::{Common, Run};
 use super::check::show_errors;
 use super::output::Output;
 use super::{dry, exit, project, room, signals, summary};
-use crate::author::check;
+use crate::author::{check, test};
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
@@ -106,7 +106,12 @@ fn prepare(common: &Common, args: &Run, end: &End) -> Result<Ready, u8> {
     };
     let (session, scratch) = open(common, args, end).map_err(tell)?;
     let entries = entries(&session, args).map_err(tell)?;
-    if show_errors(&check::entries(&session, &entries), output) {
+    let mut findings = check::entries(&session, &entries);
+    findings.extend(test::misplaced(
+        &session,
+        &entries.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
+    ));
+    if show_errors(&findings, output) {
         output.remark("nothing was run");
         return Err(exit::MISTAKE);
     }

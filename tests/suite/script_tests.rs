@@ -493,6 +493,7 @@ fn the_module_is_for_tests_only() {
     project.write("scripts/helper.rhai", TESTING);
     project.main("").exits(2).says("scripts/helper.rhai:1:8");
     project.run("run tests/a_test.rhai").exits(2).says("std/testing is for tests only");
+    project.run("check tests/a_test.rhai").exits(0);
     let eval = ["eval", "import \"std/testing\" as testing; testing::assert(true)"];
     project.run_args(&eval).exits(2).says("std/testing is for tests only");
     project

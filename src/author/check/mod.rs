@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 pub use calls::settings_read;
 
-use super::test;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
@@ -54,7 +53,6 @@ pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> 
         }
     }
     findings.extend(scripts(session, &loaded));
-    findings.extend(test::misplaced(&reached(session, &loaded)));
     findings.extend(budget::check(session, &loaded));
     // What cannot be read cannot be opened, either.
     if findings.is_empty() {
@@ -110,11 +108,6 @@ fn tests(session: &Session) -> Vec<Finding> {
         failed.into_iter().filter_map(Result::err).map(|error| Finding::error("load", error)).collect();
     findings.extend(scripts(session, &units.iter().map(|unit| unit.path.as_str()).collect::<Vec<_>>()));
     findings
-}
-
-/// All that these scripts reach by imports, and they themselves.
-fn reached(session: &Session, entries: &[&str]) -> Vec<Arc<Unit>> {
-    entries.iter().flat_map(|entry| session.engine.library().reachable(entry)).collect()
 }
 
 /// The mistakes in the shipped modules: for the tests.

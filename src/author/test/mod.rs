@@ -82,15 +82,17 @@ fn world(project: Project, mut config: Config, events: Arc<dyn Events>) -> World
     world
 }
 
-/// The imports of std/testing in scripts that are to be run: it works in tests only.
-pub fn misplaced(units: &[Arc<Unit>]) -> Vec<Finding> {
-    let of_unit = |unit: &Arc<Unit>| {
-        let imports = unit.imports.iter().filter(|(path, _)| path == testing::PATH);
-        imports.map(|(_, position)| place_in(unit, *position)).collect::<Vec<_>>()
+/// The imports of std/testing in loaded scripts that are to be run, and in what they import: it works in tests only.
+pub fn misplaced(session: &Session, entries: &[&str]) -> Vec<Finding> {
+    let units = entries.iter().flat_map(|entry| session.engine.library().reachable(entry));
+    let place = |unit: &Unit| {
+        let (_, position) = unit.imports.iter().find(|(path, _)| path == testing::PATH)?;
+        Some(place_in(unit, *position))
     };
     let error = || {
         Error::new(Kind::Script, format!("{} is for tests only", testing::PATH))
             .hint("`fthost test` runs tests: the functions `test_...` of tests/**/*_test.rhai")
     };
-    units.iter().flat_map(of_unit).map(|place| Finding::error("test-only", error().at(place))).collect()
+    let places = units.filter_map(|unit| place(&unit));
+    places.map(|place| Finding::error("test-only", error().at(place))).collect()
 }
