@@ -55,7 +55,8 @@ pub fn measure(scale: &Scale) -> Result<Table> {
 /// A file of 100 tests.
 fn many_tests() -> String {
     let imports = "import \"prompts\" as prompts;\nimport \"std/testing\" as testing;\n".to_string();
-    (0..100).fold(imports, |text, n| text + &format!("fn test_{n}() {TEST}\n"))
+    let tests = (0..100).map(|n| format!("fn test_{n}() {TEST}\n"));
+    std::iter::once(imports).chain(tests).collect()
 }
 
 fn here(dir: &Path, mut command: Command, arguments: &[&str]) -> Command {

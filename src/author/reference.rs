@@ -111,7 +111,8 @@ fn testing_entries() -> Vec<Entry> {
     let alias = testing::PATH.rsplit('/').next().unwrap_or(testing::PATH);
     let mut entries = native_entries(testing::PATH, testing::module());
     for signature in entries.iter_mut().flat_map(|entry| &mut entry.signatures) {
-        *signature = format!("{alias}::{signature}");
+        // Its functions take anything, to say themselves what does not fit.
+        *signature = format!("{alias}::{}", signature.replace(": any value", ""));
     }
     entries
 }

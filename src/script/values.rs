@@ -141,6 +141,7 @@ pub fn friendly_type(name: &str) -> String {
         "ImmutableString" | "String" | "&str" | "str" | "string" => "string",
         "Array" | "array" => "array",
         "Map" | "map" => "map",
+        "ScriptError" => "Error",
         "FnPtr" | "Fn" => "closure",
         "Dynamic" | "?" => "any value",
         "()" => "()",

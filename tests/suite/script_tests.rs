@@ -1,12 +1,12 @@
 //! `fthost test`: tests of scripts, in projects of their own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fault_server::ModelServer;
 use fthost::author::test::{Running, Tests};
 use fthost::base::Kind;
-use fthost::host::embedded;
+use fthost::host::templates::TEMPLATES;
 use serde_json::{Value, json};
 
 use crate::support::{Ran, TestProject, live_config, until};
@@ -44,19 +44,22 @@ fn untouched(project: &TestProject) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn the_shipped_tests_pass_in_a_new_project() {
-    let project = TestProject::nothing();
-    project.run("init").exits(0);
-    let before = project.files("");
-    let shipped = embedded::PROJECT.iter().filter(|(path, _)| path.ends_with("_test.rhai"));
-    let count: usize = shipped.map(|(_, text)| text.matches("\nfn test_").count()).sum();
-    project.run("test").exits(0).prints(&format!("{count} passed, 0 failed, in "));
-    assert!(project.files("") == before, "nothing is written");
+    for template in TEMPLATES {
+        let project = TestProject::nothing();
+        project.run(&format!("init --template {}", template.name)).exits(0);
+        let before = project.files("");
+        let files = template.files();
+        let shipped = files.iter().filter(|(path, _)| path.ends_with("_test.rhai"));
+        let count: usize = shipped.map(|(_, text)| text.matches("\nfn test_").count()).sum();
+        project.run("test").exits(0).prints(&format!("{count} passed, 0 failed, in "));
+        assert!(project.files("") == before, "nothing is written");
+    }
 }
 
 #[test]
 fn the_repository_is_a_project_whose_tests_pass() {
     let root = env!("CARGO_MANIFEST_DIR");
-    TestProject::nothing().run_args(&["test", "prompts_test", "--project", root]).exits(0);
+    TestProject::nothing().run_args(&["test", "--project", root]).exits(0);
 }
 
 const FAILING: &str = r##"
@@ -522,27 +525,30 @@ fn check_reads_tests_too() {
 
 #[test]
 fn an_interrupt_leaves_nothing_behind() {
-    let left = || {
-        let of = |dir: &str| std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let names = of("/dev/shm").chain(of(&std::env::temp_dir().to_string_lossy()));
-        names
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("fthost-test-"))
-            .map(|entry| entry.path())
-            .collect::<Vec<_>>()
-    };
-    let project = project(&[("a_test.rhai", "fn test_a() { write_text(\"data/x\", \"x\"); sleep(60); }")]);
-    let mut running = project.start("test");
-    let mut mine = Vec::new();
-    until("a directory of its own", || {
-        mine = left().into_iter().filter(|dir| holds(dir, "x")).collect();
-        !mine.is_empty() || running.has_ended()
+    let own = format!("x{}", std::process::id());
+    let text = format!("fn test_a() {{ write_text(\"data/{own}\", \"x\"); sleep(60); }}");
+    let project = project(&[("a_test.rhai", &text)]);
+    let running = project.start("test");
+    let mut dir = None;
+    until("its directory", || {
+        dir = scratches().find(|dir| holds(dir, &own));
+        dir.is_some()
     });
     running.signal("INT");
     running.wait().exits(130).says("interrupted");
-    assert!(mine.iter().all(|dir| !dir.exists()), "{mine:?}");
+    assert!(!dir.unwrap().exists());
 }
 
-fn holds(dir: &Path, name: &str) -> bool {
-    let tests = std::fs::read_dir(dir).into_iter().flatten().flatten();
+/// The directories that tests of this machine write to.
+fn scratches() -> impl Iterator<Item = PathBuf> {
+    let places = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let entries = places.into_iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("fthost-test-"))
+        .map(|entry| entry.path())
+}
+
+fn holds(scratch: &Path, name: &str) -> bool {
+    let tests = std::fs::read_dir(scratch).into_iter().flatten().flatten();
     tests.into_iter().any(|test| test.path().join("data").join(name).exists())
 }

@@ -30,7 +30,7 @@ pub fn module() -> Module {
 mod functions {
     /// Fails the test unless the condition is true. The message says what should have been.
     ///
-    /// A failed assertion ends the test: no `try` of a script catches it.
+    /// A failed assertion fails the test, also when a script's `try` or an item of `process` catches it.
     ///
     /// ```rhai
     /// import "std/testing" as testing;
@@ -202,7 +202,8 @@ mod functions {
         super::held(&context, stubs::requests(&context, &role_or_backend))
     }
 
-    /// What `setting(key, default)` gives from now on in this test, as with `-s key=value` on the command line.
+    /// What `setting(key, default)` gives from now on in this test, as with `-s key=value` on the command line. One that no
+    /// script reads fails the test.
     ///
     /// ```rhai
     /// import "std/testing" as testing;
