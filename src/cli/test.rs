@@ -44,7 +44,7 @@ pub fn run_once(common: &Common, args: &Test, output: &Output, scratch: &Path) -
     let (passed, failed) = run_found(&tests, &found, args, output, scratch)?;
     let seconds = started.elapsed().as_secs_f64();
     output.result(&summary(passed, failed, found.broken.len(), seconds));
-    output.last(&json!({"event": "summary", "passed": passed, "failed": failed, "not_loaded": found.broken, "seconds": seconds}));
+    output.machine(&json!({"event": "summary", "passed": passed, "failed": failed, "not_loaded": found.broken, "seconds": seconds}));
     Ok(match (failed, found.broken.len()) {
         (0, 0) => exit::DONE,
         (_, 0) => exit::ITEMS_FAILED,

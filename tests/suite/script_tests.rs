@@ -1,12 +1,20 @@
 //! `fthost test`: tests of scripts, in projects of their own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fault_server::ModelServer;
 use fthost::author::test::{Running, Tests};
 use fthost::base::Kind;
+use fthost::base::config::Config;
+use fthost::base::events::Silent;
+use fthost::host::Session;
 use fthost::host::templates::TEMPLATES;
+use fthost::store::Project;
+use fthost::store::snapshots::Snapshots;
+use fthost::work::World;
+use fthost::work::testing::Test;
 use serde_json::{Value, json};
 
 use crate::support::{Ran, TestProject, live_config, until};
@@ -240,6 +248,7 @@ fn stubs_answer_and_keep_what_they_were_asked() {
 fn a_stub_says_what_is_wrong_with_it() {
     let ran = tested(
         r##"
+        fn test_no_settings() { testing::run_script("scripts/generate.rhai", [2]); }
         fn test_used_up() { testing::stub("assistant", ["a", "b"]); for n in 0..3 { get_backend("assistant").complete(`${n}`); } }
         fn test_used_up_in_items() {
             testing::stub("assistant", ["a"]);
@@ -465,6 +474,32 @@ fn a_panic_fails_one_test() {
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing is left behind");
     // Again and again, from nothing: as `--watch` does.
     assert_eq!(tests.find(None).unwrap().cases.len(), 3);
+}
+
+/// The project opened in this process, as for a test.
+fn session(project: &TestProject) -> Session {
+    let config = Config::parse("c", &project.read("config/fthost.yaml")).unwrap();
+    let opened = Project::open(project.root()).unwrap();
+    let mut world = World::new(opened, config, Arc::new(Silent), Box::new(|_| None), "test");
+    let snapshots = Arc::new(Snapshots::of(project.root(), false));
+    world.test = Some(Test::new("tests/a_test.rhai", snapshots, Arc::default()));
+    Session::new(world)
+}
+
+#[test]
+fn a_world_that_is_let_go_is_gone() {
+    let project = project(&[]);
+    let session = session(&project);
+    let text = format!(
+        "{TESTING}testing::stub(\"assistant\", |request| \"x\"); \
+         get_backend(\"assistant\").complete(get_backend(\"user_sim\").complete(\"a\").content).content"
+    );
+    let unit = session.load_expression(&text).unwrap();
+    assert_eq!(session.eval(&unit).unwrap().to_string(), "x");
+    let world = Arc::downgrade(&session.world);
+    session.world.let_go();
+    drop((unit, session));
+    assert!(world.upgrade().is_none(), "tests that follow each other would fill the memory");
 }
 
 #[test]

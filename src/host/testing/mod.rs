@@ -225,11 +225,15 @@ mod functions {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn run_script(context: NativeCallContext, path: Dynamic) -> ScriptResult<String> {
-        super::held(&context, super::run(&context, &path, &Map::new()))
+        super::held(&context, super::run(&context, &path, &Dynamic::from_map(Map::new())))
     }
 
     #[rhai_fn(name = "run_script", return_raw)]
-    pub fn run_script_with(context: NativeCallContext, path: Dynamic, settings: Map) -> ScriptResult<String> {
+    pub fn run_script_with(
+        context: NativeCallContext,
+        path: Dynamic,
+        settings: Dynamic,
+    ) -> ScriptResult<String> {
         super::held(&context, super::run(&context, &path, &settings))
     }
 }
@@ -289,10 +293,14 @@ fn set(test: &Test, key: &str, value: &Dynamic) -> Result<()> {
     Ok(())
 }
 
-fn run(context: &NativeCallContext, path: &Dynamic, settings: &Map) -> Result<String> {
+fn run(context: &NativeCallContext, path: &Dynamic, settings: &Dynamic) -> Result<String> {
     let ctx = Ctx::of(context)?;
     let test = test(&ctx)?;
     let path = text("run_script", "path", path)?;
+    let settings = settings.as_map_ref().map_err(|_| {
+        let found = values::type_name(settings);
+        Error::new(Kind::Argument, format!("the settings of `run_script` are a map, not {found}"))
+    })?;
     settings.iter().try_for_each(|(key, value)| set(test, key, value))?;
     let engine = ctx.engine()?;
     let unit = match ctx.library.unit(&path) {
