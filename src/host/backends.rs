@@ -221,8 +221,15 @@ fn open(context: &NativeCallContext, name: &str, options: &Map) -> Result<Vec<Ba
 
 /// A script that is a backend may ask a provider, and no script: it could ask itself without end.
 fn refuse_nesting(ctx: &Ctx, backends: &[Backend]) -> Result<()> {
-    match backends.iter().find(|backend| ctx.run.is_backend && backend.is_script() && !backend.is_stub()) {
+    let nests = |backend: &&Backend| {
+        backend.is_script() && (ctx.run.is_stub || ctx.run.is_backend && !backend.is_stub())
+    };
+    match backends.iter().find(nests) {
         None => Ok(()),
+        Some(backend) if ctx.run.is_stub => {
+            let message = format!("the closure of a stub may not ask another backend (`{}`)", backend.name);
+            Err(Error::new(Kind::Denied, message).hint("make the reply in the closure itself"))
+        }
         Some(backend) => {
             let message =
                 format!("a script that is a backend may not use another script backend (`{}`)", backend.name);

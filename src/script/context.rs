@@ -41,6 +41,8 @@ pub struct Run {
     pub offline: AtomicBool,
     /// A script backend runs here, and so no other may be called.
     pub is_backend: bool,
+    /// A test's closure answers here in place of a backend: it may call none that answers on this thread.
+    pub is_stub: bool,
 }
 
 impl Run {

@@ -249,6 +249,7 @@ fn a_stub_says_what_is_wrong_with_it() {
     let ran = tested(
         r##"
         fn test_no_settings() { testing::run_script("scripts/generate.rhai", [2]); }
+        fn test_asks_itself() { testing::stub("assistant", |r| get_backend("assistant").complete(r.prompt)); get_backend("assistant").complete("x"); }
         fn test_used_up() { testing::stub("assistant", ["a", "b"]); for n in 0..3 { get_backend("assistant").complete(`${n}`); } }
         fn test_used_up_in_items() {
             testing::stub("assistant", ["a"]);
@@ -283,6 +284,8 @@ fn a_script_runs_within_a_test() {
     project.write("scripts/own.rhai", "print(\"so far\");\nfn half(n) { n / 0 }\nhalf(3);");
     let ran = project.run("test").exits(1).says("called at tests/a_test.rhai:2:24");
     insta::assert_snapshot!("within", ran.err);
+    project.write("scripts/own.rhai", &format!("{TESTING}testing::run_script(\"scripts/own.rhai\");"));
+    project.run("test").exits(1).says("`run_script` is for tests themselves");
     project.write("scripts/own.rhai", "print(count_token(\"a\"));");
     project.run("test").exits(2).says("unknown function `count_token`").prints("1 file does not load");
 }

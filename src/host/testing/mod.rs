@@ -297,6 +297,10 @@ fn run(context: &NativeCallContext, path: &Dynamic, settings: &Dynamic) -> Resul
     let ctx = Ctx::of(context)?;
     let test = test(&ctx)?;
     let path = text("run_script", "path", path)?;
+    if ctx.run.entry != test.file || ctx.run.is_stub {
+        return Err(Error::new(Kind::Denied, "`run_script` is for tests themselves")
+            .hint("what a test runs cannot run a script in its turn: it could run itself without end"));
+    }
     let settings = settings.as_map_ref().map_err(|_| {
         let found = values::type_name(settings);
         Error::new(Kind::Argument, format!("the settings of `run_script` are a map, not {found}"))

@@ -12,6 +12,7 @@ use crate::base::{Error, Kind, Result, suggest};
 use crate::host::local;
 use crate::llm::{Reply, Request};
 use crate::script::closure::Closure;
+use crate::script::context::Run;
 use crate::script::{Ctx, values};
 use crate::work::backends::{Local, LocalStats, Respond};
 use crate::work::testing::{STUB, Stub};
@@ -104,6 +105,8 @@ fn used_up(name: &str, replies: usize, request: &Request) -> Error {
 
 /// Replies of the test's own making. The closure has its own copy of what it captures.
 fn by_closure(closure: Closure, ctx: Ctx, sent: Sent) -> Respond {
+    let run = Run { entry: ctx.run.entry.clone(), is_stub: true, ..Run::default() };
+    let ctx = Ctx { run: Arc::new(run), ..ctx };
     Box::new(move |request: &Request, role: &str, scope: &Scope| {
         note(&sent, request);
         let engine = ctx.engine()?;
