@@ -13,6 +13,7 @@ use crate::author::{check, test};
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
+use crate::store::ledger::Sums;
 use crate::work::World;
 use crate::work::budget::Caps;
 use crate::work::plan::Redo;
@@ -128,7 +129,7 @@ fn open(common: &Common, args: &Run, end: &End) -> Result<(Session, Option<TempD
     world.options = options(args);
     world.settings = Settings::parse(&args.setting)?;
     world.locks = true;
-    world.cap(Caps { usd: args.max_usd, calls: args.max_calls });
+    world.cap(Caps { usd: args.max_usd, calls: args.max_calls }, Sums::default());
     world.ledger.check()?;
     let session = Session::new(world);
     let (forced, world) = (end.clone(), session.world.clone());

@@ -8,6 +8,7 @@ use super::reader::{LazyItems, read_transcript as read_file};
 use crate::base::{Error, Kind, Result};
 use crate::pipeline::transcript::Transcript;
 use crate::script::{Ctx, ScriptResult, values};
+use crate::store::Project;
 use crate::store::ids::transcript_path;
 
 /// Where transcripts are when no glob is given.
@@ -79,6 +80,17 @@ fn write(ctx: &Ctx, transcript: &Map) -> Result<()> {
     }
     let text = serde_json::to_string_pretty(&transcript);
     let text = text.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
-    let path = transcript_path(&transcript.id);
-    ctx.world.stop_on_disk_error(ctx.world.project.write_whole(&path, (text + "\n").as_bytes()))
+    let (world, path) = (&ctx.world, transcript_path(&transcript.id));
+    let seen = world.observer.as_ref().map(|observer| (observer, earlier(&world.project, &path)));
+    world.stop_on_disk_error(world.project.write_whole(&path, (text + "\n").as_bytes()))?;
+    if let Some((observer, before)) = seen {
+        observer.transcript_written(before.as_ref(), &transcript);
+    }
+    Ok(())
+}
+
+/// The transcript that stands there now, if it can be read.
+fn earlier(project: &Project, path: &str) -> Option<Transcript> {
+    let text = project.read_text(path).ok()?;
+    Transcript::parse(path, &text).ok()
 }

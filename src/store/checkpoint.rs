@@ -277,6 +277,11 @@ impl Record {
         Ok(Record { id: id.into_owned(), version, complete, line })
     }
 
+    /// What it says.
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.line).unwrap_or_default()
+    }
+
     /// Whether it counts as done.
     pub fn is_complete(&self) -> bool {
         self.complete

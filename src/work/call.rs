@@ -117,6 +117,8 @@ fn send(
     scope.check_calls()?;
     scope.check_deadline()?;
     let asked = world.dry.as_ref().map(|_| Asked::of(&request));
+    let observer = world.observer.as_ref().filter(|observer| observer.wants_calls_of(scope));
+    let seen = observer.map(|observer| (observer, request.clone()));
     let answer = match &backend.line {
         Line::Local(local) => {
             let reply = (local.respond)(&request, &backend.role, scope)?;
@@ -127,6 +129,9 @@ fn send(
     };
     if let (Some(dry), Some(asked), false) = (&world.dry, asked, answer.replayed) {
         dry.count(backend, scope, asked, &answer.reply.usage);
+    }
+    if let Some((observer, request)) = seen {
+        observer.answered(scope, backend, &request, &answer.reply);
     }
     Ok(answer)
 }

@@ -7,6 +7,7 @@ pub mod call;
 pub mod doctor;
 pub mod dry;
 pub mod in_order;
+pub mod observer;
 pub mod plan;
 pub mod pool;
 pub mod process;

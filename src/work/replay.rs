@@ -71,6 +71,11 @@ impl Replay {
         Replay { ledger, key, fresh, state: Mutex::default() }
     }
 
+    /// Whose replies they are.
+    pub fn item(&self) -> &ItemKey {
+        &self.key
+    }
+
     /// Looks a question up.
     pub fn find(&self, branch: &[usize], request: RequestHash) -> Result<Found> {
         let mut state = self.loaded()?;

@@ -13,6 +13,7 @@ use super::budget::{Budget, Caps};
 use super::dry::DryRun;
 use super::plan::Redo;
 
+use super::observer::Observer;
 use super::replay::{self, Replay};
 use super::scope::Scope;
 use super::settings::Settings;
@@ -28,7 +29,7 @@ use crate::llm::{Http, Shared};
 use crate::pipeline::template::Templates;
 use crate::store::Project;
 use crate::store::checkpoint::{Checkpoint, Mode};
-use crate::store::ledger::{Ledger, SqliteLedger};
+use crate::store::ledger::{Ledger, SqliteLedger, Sums};
 
 /// How long requests may still take when the scripts have ended.
 const LAST_CALLS: Duration = Duration::from_secs(60);
@@ -61,6 +62,28 @@ pub type OpenAdapter = Arc<dyn Fn(&BackendConfig) -> Result<Functions> + Send + 
 struct Openers {
     local: Option<OpenLocal>,
     adapter: Option<OpenAdapter>,
+}
+
+/// The Tokio runtime of a command, started when it is first needed. Cloning gives another handle on the same one:
+/// worlds that follow each other share it.
+#[derive(Clone, Default)]
+pub struct CommandRuntime(Arc<OnceLock<Runtime>>);
+
+impl CommandRuntime {
+    /// The runtime.
+    pub fn get(&self) -> Result<&Runtime> {
+        if let Some(runtime) = self.0.get() {
+            return Ok(runtime);
+        }
+        let built = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            // Some wires are scripts.
+            .thread_stack_size(STACK_BYTES)
+            .build();
+        let runtime =
+            built.map_err(|e| Error::new(Kind::Internal, format!("cannot start the runtime: {e}")))?;
+        Ok(self.0.get_or_init(|| runtime))
+    }
 }
 
 /// A secret by the name of its variable.
@@ -109,7 +132,10 @@ pub struct World {
     pub dry: Option<DryRun>,
     /// What a test of scripts has, when this is one.
     pub test: Option<Test>,
-    runtime: OnceLock<Runtime>,
+    /// Who looks on.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// The runtime of this command.
+    pub runtime: CommandRuntime,
     openers: Mutex<Openers>,
     http: Http,
     /// Items that this run has begun afresh, by the hashes of job and id.
@@ -154,7 +180,8 @@ impl World {
             locks: false,
             dry: None,
             test: None,
-            runtime: OnceLock::new(),
+            observer: None,
+            runtime: CommandRuntime::default(),
             openers: Mutex::default(),
             http: Http::new(),
             fresh: Default::default(),
@@ -197,22 +224,13 @@ impl World {
 
     /// The one Tokio runtime, started by the first call that needs it.
     pub fn runtime(&self) -> Result<&Runtime> {
-        if let Some(runtime) = self.runtime.get() {
-            return Ok(runtime);
-        }
-        let built = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            // Some wires are scripts.
-            .thread_stack_size(STACK_BYTES)
-            .build();
-        let runtime =
-            built.map_err(|e| Error::new(Kind::Internal, format!("cannot start the runtime: {e}")))?;
-        Ok(self.runtime.get_or_init(|| runtime))
+        self.runtime.get()
     }
 
-    /// Sets the caps of this command, beside those of the configuration.
-    pub fn cap(&mut self, caps: Caps) {
-        self.budget = Budget::new(self.ledger.clone(), caps, self.config.budget.into());
+    /// Sets the caps of this command, beside those of the configuration; `earlier`: what the command has spent
+    /// before this world began.
+    pub fn cap(&mut self, caps: Caps, earlier: Sums) {
+        self.budget = Budget::new(self.ledger.clone(), caps, self.config.budget.into()).after(earlier);
     }
 
     /// What the backends share.

@@ -27,6 +27,8 @@ pub struct Budget(Arc<Inner>);
 struct Inner {
     command: Caps,
     project: Caps,
+    /// What the command had spent before: it counts for its own caps, and stands in the ledger as others' does.
+    earlier: Sums,
     ledger: Arc<dyn Ledger>,
     state: Mutex<State>,
     /// Told whenever a reservation ends.
@@ -49,8 +51,16 @@ struct State {
 impl Budget {
     /// The purse of one command: its own caps, and the project's.
     pub fn new(ledger: Arc<dyn Ledger>, command: Caps, project: Caps) -> Budget {
+        let (earlier, state, freed) = Default::default();
+        Budget(Arc::new(Inner { command, project, earlier, ledger, state, freed }))
+    }
+
+    /// The same for a command that has spent something before, as another run of the ledger.
+    pub fn after(self, earlier: Sums) -> Budget {
+        let Inner { command, project, ledger, .. } = &*self.0;
         let (state, freed) = Default::default();
-        Budget(Arc::new(Inner { command, project, ledger, state, freed }))
+        let (command, project, ledger) = (*command, *project, ledger.clone());
+        Budget(Arc::new(Inner { command, project, earlier, ledger, state, freed }))
     }
 
     /// An error for a backend whose calls cannot be held to a cap in dollars.
@@ -136,7 +146,8 @@ impl Inner {
 
     fn caps(&self, state: &State) -> impl Iterator<Item = Cap> + use<> {
         let project = Sums::of([&state.others, &state.command]);
-        self.command.each(Of::Command, state.command).chain(self.project.each(Of::Project, project))
+        let command = Sums::of([&self.earlier, &state.command]);
+        self.command.each(Of::Command, command).chain(self.project.each(Of::Project, project))
     }
 
     /// Ends a reservation.

@@ -85,6 +85,10 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
     let sample = dry::sample(world, &job, &files.key, &mut plan)?;
     files.forget_left_out(&plan);
     let to_do = plan.count(Fate::ToDo);
+    let observer = world.observer.as_ref().filter(|_| !job.is_nested());
+    if let Some(observer) = observer {
+        observer.job_begins(&files.key, &plan);
+    }
     if job.is_told(world) {
         job.note(world, &files, plan.fates.len(), to_do);
         world.emit(Event::ProcessStarted { job: job.name.clone(), to_do: Some(to_do) });
@@ -103,6 +107,9 @@ pub fn run<T: Send>(world: &World, job: Job<T>) -> Result<Map<String, Value>> {
         dry.failed(&job.name, tally.failures.len());
     }
     let summary = summary(&plan, &tally, to_do, started.elapsed());
+    if let Some(observer) = observer {
+        observer.job_ended(&files.key, &summary);
+    }
     if job.is_told(world) {
         world.emit(Event::ProcessEnded { job: job.name.clone(), summary: Value::Object(summary.clone()) });
     }

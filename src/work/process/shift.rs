@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::super::dry::Sample;
+use super::super::observer::Observer;
 use super::super::replay::Replay;
 use super::super::{Scope, World, plan};
 use super::{BadItem, Files, Job, Unread, changed};
@@ -114,6 +115,7 @@ impl<'a, T: Send> Shift<'a, T> {
 
     fn keep(&self, id: &str, record: Record, replay: &Replay) {
         let complete = record.is_complete();
+        let seen = self.seen(id);
         let append = || self.files.checkpoint.as_ref().map_or(Ok(()), |checkpoint| checkpoint.keep(&record));
         // What is of no use is marked before the record stands, and an item is complete only after it.
         let kept = match complete {
@@ -122,6 +124,9 @@ impl<'a, T: Send> Shift<'a, T> {
         };
         if let Err(error) = kept {
             return self.world.stop.drain_because(error);
+        }
+        if let Some((observer, before)) = seen {
+            observer.record_kept(&self.files.key, id, before.as_ref(), &record.value());
         }
         if let Some(failed) = &self.files.failed {
             failed.forget(id);
@@ -136,6 +141,13 @@ impl<'a, T: Send> Shift<'a, T> {
         if self.job.is_told(self.world) {
             self.world.emit(Event::ItemEnded { id: id.into(), outcome, error: None });
         }
+    }
+
+    /// Who looks on, and the record that stands there now.
+    fn seen(&self, id: &str) -> Option<(&dyn Observer, Option<Value>)> {
+        let observer = self.world.observer.as_deref().filter(|_| !self.job.is_nested())?;
+        let before = self.files.checkpoint.as_ref().and_then(|kept| kept.record(id).ok().flatten());
+        Some((observer, before))
     }
 
     fn fail(&self, id: &str, error: Error) {
