@@ -1,5 +1,7 @@
-//! Tools for script authors: what is wrong with a project before anything runs, tests of its scripts, and the reference.
+//! Tools for script authors: what is wrong with a project before anything runs, tests of its scripts, what an edit has
+//! changed, and the reference.
 
+pub mod changes;
 pub mod check;
 pub mod definitions;
 pub mod live;

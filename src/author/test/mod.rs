@@ -78,7 +78,7 @@ fn world(project: Project, mut config: Config, events: Arc<dyn Events>) -> World
     config.budget = Default::default();
     let mut world = World::new(project, config, events, Box::new(|_| None), "test");
     world.ledger = Arc::new(Nothing);
-    world.cap(Caps::default());
+    world.cap(Caps::default(), Sums::default());
     world
 }
 
