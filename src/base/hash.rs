@@ -12,7 +12,12 @@ pub fn sha256(text: &str) -> String {
 
 /// The first 64 bits of the SHA-256 of a text: ids are told apart by them, so that a million take little room.
 pub fn short(text: &str) -> u64 {
-    let digest = Sha256::digest(text.as_bytes());
+    short_of(text.as_bytes())
+}
+
+/// The same of bytes.
+pub fn short_of(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
     digest[..8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 

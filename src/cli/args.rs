@@ -115,6 +115,9 @@ pub struct Run {
     /// Try 3 items of each step without any model, write nothing, and tell what the whole would cost
     #[arg(long)]
     pub dry_run: bool,
+    /// Run again after each edit, with --redo stale, and show what changed; Ctrl-C ends it
+    #[arg(long)]
+    pub watch: bool,
     /// Stop at the first item that fails
     #[arg(long)]
     pub fail_fast: bool,

@@ -16,6 +16,7 @@ mod progress;
 mod project;
 mod retry;
 pub mod room;
+mod rounds;
 mod run;
 mod signals;
 mod status;
@@ -23,6 +24,7 @@ mod summary;
 mod test;
 mod traffic;
 mod waits;
+mod watch;
 
 use std::process::ExitCode;
 

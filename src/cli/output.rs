@@ -14,6 +14,9 @@ use super::{clock, json};
 use crate::base::events::{Event, Events, ItemOutcome};
 use crate::base::{Error, report};
 
+/// Characters of a line where nobody knows how many there is room for.
+const WIDTH: usize = 100;
+
 /// The terminal, or whatever stands in its place.
 #[derive(Clone)]
 pub struct Output(Arc<Inner>);
@@ -80,7 +83,8 @@ impl Output {
         }
     }
 
-    fn is_verbose(&self) -> bool {
+    /// Whether every item is said.
+    pub fn is_verbose(&self) -> bool {
         *self.0.verbose.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +117,12 @@ impl Output {
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
     }
 
-    /// Progress tells of these backends, too.
+    /// How many characters a line may have: the terminal's width, or a hundred.
+    pub fn width(&self) -> usize {
+        terminal_size::terminal_size_of(std::io::stdout()).map_or(WIDTH, |(width, _)| width.0.max(40).into())
+    }
+
+    /// Progress tells of these backends, too, and of no earlier ones.
     pub fn watch(&self, look: Look) {
         self.0.progress.watch(Traffic::new(look));
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
@@ -30,7 +30,7 @@ pub type Machine = Box<dyn Fn(&Value) + Send + Sync>;
 pub struct Progress {
     shown: bool,
     machine: Option<Arc<Machine>>,
-    traffic: OnceLock<Arc<Traffic>>,
+    traffic: Mutex<Option<Arc<Traffic>>>,
     running: Mutex<Option<Running>>,
 }
 
@@ -47,9 +47,9 @@ impl Progress {
         Progress { shown, machine: machine.map(Arc::new), traffic, running }
     }
 
-    /// Looks at these backends from now on.
+    /// Looks at these backends from the next job on.
     pub fn watch(&self, traffic: Traffic) {
-        let _ = self.traffic.set(Arc::new(traffic));
+        *self.traffic.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(traffic));
     }
 
     /// A job begins.
@@ -69,7 +69,7 @@ impl Progress {
             counts: Mutex::default(),
             sight,
             machine: self.machine.clone(),
-            traffic: self.traffic.get().cloned(),
+            traffic: self.traffic.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         });
         let ticking = tick(job.clone());
         *self.lock() = Some(Running { job, _ticking: ticking });

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::args::{Common, Run};
 use super::check::show_errors;
 use super::output::Output;
-use super::{dry, exit, project, room, signals, summary};
+use super::{dry, exit, project, room, rounds, signals, summary};
 use crate::author::{check, test};
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
@@ -26,6 +26,9 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
     let end = End { started: Instant::now(), output: output.clone() };
     output.set_verbose(common.verbose);
     room::make();
+    if args.watch {
+        return Ok(rounds::run(common, args, &end));
+    }
     let Ready { session, units, _scratch } = match prepare(common, args, &end) {
         Ok(ready) => ready,
         Err(code) => {
@@ -33,7 +36,7 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
             return Ok(code);
         }
     };
-    let code = run_all(&session, &units, output);
+    let code = run_all(&session, &units, output, &|error| output.error(error));
     let world = &session.world;
     world.close();
     let code = code.max(unwritten(world, code, output));
@@ -47,7 +50,7 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
 }
 
 /// What could not be written after the scripts had ended: told, and its exit code.
-fn unwritten(world: &World, code: u8, output: &Output) -> u8 {
+pub fn unwritten(world: &World, code: u8, output: &Output) -> u8 {
     match world.stop.reason().filter(|why| why.kind() == Kind::Disk && code <= exit::ITEMS_FAILED) {
         Some(error) => {
             output.error(error);
@@ -74,14 +77,16 @@ fn report(code: u8, world: &World, end: &End) {
 
 /// How a run's end is told to machines, once, by whoever comes to it first.
 #[derive(Clone)]
-struct End {
-    started: Instant,
-    output: Output,
+pub struct End {
+    /// When the command began.
+    pub started: Instant,
+    /// Where it is told.
+    pub output: Output,
 }
 
 impl End {
     /// Tells the exit code and what was spent; gives the seconds that the run took.
-    fn tell(&self, code: u8, world: Option<&World>) -> f64 {
+    pub fn tell(&self, code: u8, world: Option<&World>) -> f64 {
         let seconds = self.started.elapsed().as_secs_f64();
         let world = world.filter(|world| world.dry.is_none());
         self.output.last(&summary::end_json(code, seconds, world));
@@ -101,35 +106,39 @@ struct Ready {
 /// is told now; what is left of it is the exit code.
 fn prepare(common: &Common, args: &Run, end: &End) -> Result<Ready, u8> {
     let output = &end.output;
-    let tell = |error: Error| {
-        output.error(&error);
-        exit::code(&error)
-    };
-    let (session, scratch) = open(common, args, end).map_err(tell)?;
-    let entries = entries(&session, args).map_err(tell)?;
-    let mut findings = check::entries(&session, &entries);
-    findings.extend(test::misplaced(
-        &session,
-        &entries.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
-    ));
+    let (session, scratch) = open(common, args, end).map_err(|error| told(&error, output))?;
+    let units = checked(&session, args, output)?;
+    Ok(Ready { session, units, _scratch: scratch })
+}
+
+/// Tells an error; its exit code.
+pub fn told(error: &Error, output: &Output) -> u8 {
+    output.error(error);
+    exit::code(error)
+}
+
+/// The scripts of the command, loaded and without a mistake; else the exit code of what was told.
+pub fn checked(session: &Session, args: &Run, output: &Output) -> Result<Vec<Arc<Unit>>, u8> {
+    let tell = |error: Error| told(&error, output);
+    let entries = entries(session, args).map_err(tell)?;
+    let mut findings = check::entries(session, &entries);
+    findings
+        .extend(test::misplaced(session, &entries.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>()));
     if show_errors(&findings, output) {
         output.remark("nothing was run");
         return Err(exit::MISTAKE);
     }
     let loaded = |(path, _): &(String, String)| session.engine.library().unit(path);
     let units: Vec<_> = entries.iter().filter_map(loaded).collect();
-    session.world.settings.check_known(&settings_read(&session, &units)).map_err(tell)?;
-    Ok(Ready { session, units, _scratch: scratch })
+    session.world.settings.check_known(&settings_read(session, &units)).map_err(tell)?;
+    Ok(units)
 }
 
 fn open(common: &Common, args: &Run, end: &End) -> Result<(Session, Option<TempDir>)> {
     let output = &end.output;
-    let mut world = project::open(common, &command_words(), output)?;
+    let mut world = open_world(common, args, output)?;
     let scratch = args.dry_run.then(|| dry::prepare(&mut world, output)).transpose()?;
-    world.options = options(args);
-    world.settings = Settings::parse(&args.setting)?;
-    world.locks = true;
-    world.cap(Caps { usd: args.max_usd, calls: args.max_calls }, Sums::default());
+    world.cap(caps(args), Sums::default());
     world.ledger.check()?;
     let session = Session::new(world);
     let (forced, world) = (end.clone(), session.world.clone());
@@ -143,6 +152,20 @@ fn open(common: &Common, args: &Run, end: &End) -> Result<(Session, Option<TempD
     let world = session.world.clone();
     output.watch(Box::new(move || world.backends.spent()));
     Ok((session, scratch))
+}
+
+/// The world of the command, with what its arguments say but for caps.
+pub fn open_world(common: &Common, args: &Run, output: &Output) -> Result<World> {
+    let mut world = project::open(common, &command_words(), output)?;
+    world.options = options(args);
+    world.settings = Settings::parse(&args.setting)?;
+    world.locks = true;
+    Ok(world)
+}
+
+/// What the command may spend.
+pub fn caps(args: &Run) -> Caps {
+    Caps { usd: args.max_usd, calls: args.max_calls }
 }
 
 fn options(args: &Run) -> RunOptions {
@@ -172,11 +195,14 @@ fn settings_read(session: &Session, units: &[Arc<Unit>]) -> Vec<String> {
     units.iter().flat_map(|unit| check::settings_read(&library.reachable(&unit.path))).collect()
 }
 
+/// Tells the error by which a script ended.
+pub type Tell<'a> = &'a dyn Fn(&Error);
+
 /// Runs the scripts until one ends other than 0 or 1.
-fn run_all(session: &Session, units: &[Arc<Unit>], output: &Output) -> u8 {
+pub fn run_all(session: &Session, units: &[Arc<Unit>], output: &Output, tell: Tell) -> u8 {
     let mut worst = exit::DONE;
     for unit in units {
-        let code = run_one(session, unit, output);
+        let code = run_one(session, unit, output, tell);
         worst = worst.max(code);
         if code > exit::ITEMS_FAILED {
             return code;
@@ -185,7 +211,7 @@ fn run_all(session: &Session, units: &[Arc<Unit>], output: &Output) -> u8 {
     worst
 }
 
-fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
+fn run_one(session: &Session, unit: &Unit, output: &Output, tell: Tell) -> u8 {
     // A script may come to its end after all when it was told to stop: then, too, no other begins.
     let result = session.run(unit).and_then(|()| session.world.stop.check());
     output.end_progress();
@@ -200,7 +226,7 @@ fn run_one(session: &Session, unit: &Unit, output: &Output) -> u8 {
         Ok(()) => exit::ITEMS_FAILED,
         Err(error) => {
             let code = exit::code(&error);
-            output.error(&without_irrelevant_place(error));
+            tell(&without_irrelevant_place(error));
             code
         }
     }

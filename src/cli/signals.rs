@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::exit;
 use super::output::Output;
@@ -25,6 +28,42 @@ const LEAVE: Duration = Duration::from_secs(2);
 
 /// How long words may take to be written, before nobody seems to read them.
 const HEARD: Duration = Duration::from_millis(500);
+
+/// The signals that tell a command to end, from when they are first listened to: none is missed, whoever looks when.
+#[derive(Clone)]
+pub struct Interrupts(watch::Receiver<u32>);
+
+impl Interrupts {
+    /// Listens for the rest of the process's life.
+    pub fn listen(runtime: &Runtime) -> Result<Interrupts> {
+        let _inside = runtime.enter();
+        let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+        let (count, counted) = watch::channel(0);
+        runtime.spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Interrupts(counted))
+    }
+
+    /// Whether one came.
+    pub fn came(&self) -> bool {
+        *self.0.borrow() > 0
+    }
+
+    async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
 
 /// What is left to do when the process leaves before the command has come to its end.
 pub struct Leaving {
@@ -83,34 +122,55 @@ pub fn outlive_file_limits() {
 
 fn listen_with(world: &World, output: &Output, drain: Duration, leaving: Leaving) -> Result<()> {
     let runtime = world.runtime()?;
-    let _inside = runtime.enter();
-    let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
-    let interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
-    let terminate = signal(SignalKind::terminate()).map_err(unheard)?;
-    let (stop, ledger, output) = (world.stop.clone(), world.ledger.clone(), output.clone());
-    let listener = Listener { stop, ledger, output, drain, interrupt, terminate };
-    runtime.spawn(listener.run(leaving));
+    let interrupts = Interrupts::listen(runtime)?;
+    runtime.spawn(Listener::new(interrupts, world, output, drain).run(leaving));
     Ok(())
 }
 
+/// Listens in one round of a command, until this is dropped.
+pub struct InRound(JoinHandle<()>);
+
+impl InRound {
+    /// Likewise; what came before the round counts, too.
+    pub fn listen(
+        interrupts: &Interrupts,
+        world: &World,
+        output: &Output,
+        leaving: Leaving,
+    ) -> Result<InRound> {
+        let listener = Listener::new(interrupts.clone(), world, output, DRAIN);
+        Ok(InRound(world.runtime()?.spawn(listener.run(leaving))))
+    }
+}
+
+impl Drop for InRound {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 struct Listener {
+    interrupts: Interrupts,
     stop: Stop,
     ledger: Arc<dyn Ledger>,
     output: Output,
     drain: Duration,
-    interrupt: Signal,
-    terminate: Signal,
 }
 
 impl Listener {
+    fn new(interrupts: Interrupts, world: &World, output: &Output, drain: Duration) -> Listener {
+        let (stop, ledger, output) = (world.stop.clone(), world.ledger.clone(), output.clone());
+        Listener { interrupts, stop, ledger, output, drain }
+    }
+
     async fn run(mut self, leaving: Leaving) {
-        self.next().await;
+        self.interrupts.next().await;
         self.stop.drain_because(interrupted());
         // What only waited has ended a moment later.
         tokio::time::sleep(MOMENT).await;
         let (words, output) = (self.words(), self.output.clone());
         say(move || output.remark(&words)).await;
-        let _ = tokio::time::timeout(self.drain, self.next()).await;
+        let _ = tokio::time::timeout(self.drain, self.interrupts.next()).await;
         self.stop.abort.cancel();
         tokio::time::sleep(LEAVE).await;
         // The replies that have arrived are kept.
@@ -131,13 +191,6 @@ impl Listener {
                 let calls = count(n, "call");
                 format!("interrupted: waiting for {calls} on the wire, then saving (again: leave at once)")
             }
-        }
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::work::observer::Observer;
 use crate::work::plan::{Fate, Plan};
 use crate::work::{Backend, Scope, World};
 
-/// The log of one round.
+/// What it saw, round by round; of earlier rounds it remembers a few prompts.
+#[derive(Default)]
 pub struct Log(Mutex<State>);
 
 #[derive(Default)]
@@ -43,15 +44,13 @@ struct Job {
 }
 
 impl Log {
-    /// The log of a round; it remembers what earlier ones asked.
-    pub fn new(memory: Memory) -> Log {
-        Log(Mutex::new(State { memory, ..State::default() }))
-    }
-
-    /// What the round has changed, and what to remember of it. The world still has its checkpoints.
-    pub fn finish(&self, world: &World) -> (Changes, Memory) {
-        let mut state = std::mem::take(&mut *self.lock());
+    /// What the run in this world has changed. To be asked while the world still has its checkpoints.
+    pub fn finish(&self, world: &World) -> Changes {
+        let mut locked = self.lock();
+        let mut state = std::mem::take(&mut *locked);
         let mut prompts = state.memory.take_in(state.calls);
+        locked.memory = state.memory;
+        drop(locked);
         let mut changes = state.changes;
         changes.transcripts.sort_by(|a, b| a.id.cmp(&b.id));
         for job in state.jobs {
@@ -59,7 +58,7 @@ impl Log {
             let prompts = prompts.remove(&job.change.name).unwrap_or_default();
             changes.jobs.push(JobChange { verdicts, prompts, ..job.change });
         }
-        (changes, state.memory)
+        changes
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

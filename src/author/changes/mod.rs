@@ -9,7 +9,7 @@ pub use compare::{
     Criterion, Rate, Said, Standing, TranscriptChange, VerdictChange, transcript_change, verdict_change,
 };
 pub use log::Log;
-pub use prompts::{Memory, PromptChange};
+pub use prompts::PromptChange;
 
 /// What a run changed.
 #[derive(Debug, Clone, Default, PartialEq)]

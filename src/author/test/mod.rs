@@ -18,7 +18,7 @@ use crate::host::session::Parts;
 use crate::host::{Session, testing};
 use crate::script::library::{Unit, place_in};
 use crate::store::Project;
-use crate::store::ledger::Nothing;
+use crate::store::ledger::{Nothing, Sums};
 use crate::work::World;
 use crate::work::budget::Caps;
 
