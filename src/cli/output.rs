@@ -62,6 +62,11 @@ impl Output {
         }
     }
 
+    /// An event that only machines are told.
+    pub fn machine_event(&self, event: &Event) {
+        self.machine(&json::event(event, &Zoned::now()));
+    }
+
     /// The last event for machines: whoever comes later, on whatever thread, is not heard.
     pub fn last(&self, value: &Value) {
         if self.0.json {

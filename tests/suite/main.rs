@@ -49,5 +49,6 @@ mod support;
 mod templates;
 mod tokens;
 mod torn_tails;
+mod watch;
 mod wide;
 mod wires;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 
 use super::compare::{Rate, Standing, VerdictChange, transcript_change, verdict_change};
-use super::prompts::{Call, ITEMS, Memory};
+use super::prompts::{Call, ITEMS, Memory, PromptChanges};
 use super::{Changes, JobChange, Verdicts};
 use crate::base::{Result, hash};
 use crate::llm::{Reply, Request};
@@ -55,8 +55,10 @@ impl Log {
         changes.transcripts.sort_by(|a, b| a.id.cmp(&b.id));
         for job in state.jobs {
             let verdicts = job.verdicts(world);
-            let prompts = prompts.remove(&job.change.name).unwrap_or_default();
-            changes.jobs.push(JobChange { verdicts, prompts, ..job.change });
+            let PromptChanges { changes: others, same } =
+                prompts.remove(&job.change.name).unwrap_or_default();
+            let change = JobChange { verdicts, prompts: others, same_prompts: same, ..job.change };
+            changes.jobs.push(change);
         }
         changes
     }

@@ -43,6 +43,8 @@ pub struct JobChange {
     pub verdicts: Option<Verdicts>,
     /// Prompts that were sent otherwise than before: those of one item, the first of each role.
     pub prompts: Vec<PromptChange>,
+    /// Items whose prompts are known to be the same as before; a few are looked at.
+    pub same_prompts: usize,
 }
 
 /// What became of a job's verdicts.

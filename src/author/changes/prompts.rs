@@ -47,6 +47,15 @@ pub struct PromptChange {
     pub by_edit: bool,
 }
 
+/// How the prompts of a job's items compare with those of the round before.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct PromptChanges {
+    /// Those of one item that are others, the first of each role.
+    pub changes: Vec<PromptChange>,
+    /// How many items sent the same prompts.
+    pub same: usize,
+}
+
 impl Call {
     /// That of a request, with its answer.
     pub fn new(branch: &[usize], backend: &Backend, request: &Request, reply: &Reply) -> Call {
@@ -89,14 +98,15 @@ impl Memory {
     pub fn take_in(
         &mut self,
         calls: BTreeMap<(String, String), Vec<Call>>,
-    ) -> BTreeMap<String, Vec<PromptChange>> {
-        let mut changes: BTreeMap<String, Vec<PromptChange>> = BTreeMap::new();
+    ) -> BTreeMap<String, PromptChanges> {
+        let mut changes: BTreeMap<String, PromptChanges> = BTreeMap::new();
         for ((job, item), mut calls) in calls {
             // Within a branch they stand in their order, branches do not.
             calls.sort_by(|a, b| a.branch.cmp(&b.branch));
             let known = self.0.entry(job.clone()).or_default().entry(item.clone()).or_default();
             let found = compare(&item, known, &calls);
-            let best = changes.entry(job).or_default();
+            let PromptChanges { changes: best, same } = changes.entry(job).or_default();
+            *same += usize::from(found.is_empty() && !known.is_empty());
             if is_better(&found, best) {
                 *best = found;
             }
@@ -221,13 +231,15 @@ mod tests {
         let mut memory = Memory::default();
         let calls = talk(["a", "b", "c", "d"], [1, 2, 3, 4]);
         let first = memory.take_in([(key("i"), calls.clone()), (key("j"), calls.clone())].into());
-        assert!(first["job"].is_empty(), "nothing is known to compare with");
+        assert_eq!(first["job"], PromptChanges::default(), "nothing is known to compare with");
         memory.take_in([(key("i"), calls[..2].to_vec())].into());
         let quoting: Vec<Call> =
             calls.iter().map(|c| Call { prompt: "z".into(), of_new_transcript: true, ..c.clone() }).collect();
         let edited = talk(["a", "b", "c", "D"], [1, 2, 3, 40]);
         let changes = memory.take_in([(key("i"), quoting), (key("j"), edited)].into());
-        assert_eq!(shown(&changes["job"]), [("assistant", 4, true)]);
+        assert_eq!(shown(&changes["job"].changes), [("assistant", 4, true)]);
+        let same = memory.take_in([(key("j"), talk(["a", "b", "c", "D"], [1, 2, 3, 40]))].into());
+        assert_eq!(same["job"], PromptChanges { changes: vec![], same: 1 });
         memory.retain("job", |item| item == "j");
         assert_eq!(memory.items("job").collect::<Vec<_>>(), ["j"]);
     }

@@ -6,6 +6,7 @@
 
 mod calls;
 mod diff;
+mod news;
 mod report;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use crate::work::World;
 use crate::work::plan::Redo;
 use crate::work::world::CommandRuntime;
 use calls::Calls;
+use news::News;
 use report::Report;
 
 /// Why a round stops when files are edited while it runs.
@@ -62,8 +64,9 @@ fn open<'a>(common: &'a Common, args: &'a Run, end: &'a End) -> Result<(Command<
     let interrupts = Interrupts::listen(runtime.get()?)?;
     let scripts = args.scripts.iter().flat_map(|named| [PathBuf::from(named), root.join(named)]);
     let watcher = Watcher::of_project(&root, scripts.filter(|path| path.is_file()));
+    let news = News::new(end.output.clone());
     let (number, spent, log) = Default::default();
-    Ok((Command { common, args, end, runtime, interrupts, log, number, spent }, watcher))
+    Ok((Command { common, args, end, runtime, interrupts, log, news, number, spent }, watcher))
 }
 
 /// What would pay for every turn anew with each edit, or would change nothing that could be shown.
@@ -90,6 +93,7 @@ struct Command<'a> {
     runtime: CommandRuntime,
     interrupts: Interrupts,
     log: Arc<Log>,
+    news: News,
     /// Rounds that have begun.
     number: usize,
     /// What all rounds have spent.
@@ -157,6 +161,7 @@ impl Command<'_> {
                 return Ended { code, edited: None };
             }
         };
+        self.news.next_round();
         let ended = self.work(&session, &units, watcher);
         let world = &session.world;
         let changes = self.log.finish(world);
@@ -180,6 +185,7 @@ impl Command<'_> {
             world.options.redo = Redo::Stale;
         }
         world.runtime = self.runtime.clone();
+        world.events = Arc::new(self.news.clone());
         world.observer = Some(self.log.clone());
         world.cap(caps(self.args), self.spent);
         world.ledger.check()?;

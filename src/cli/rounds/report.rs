@@ -8,6 +8,7 @@ use super::diff::{Room, lines, pair};
 use crate::author::changes::{
     Changes, JobChange, PromptChange, Rate, TranscriptChange, VerdictChange, Verdicts,
 };
+use crate::base::numbers::count;
 use crate::work::World;
 
 /// Examples of each sort, unless all are shown.
@@ -112,6 +113,9 @@ fn job_line(job: &JobChange) -> String {
 /// What an edit has changed is shown; what only follows from it is named.
 fn prompts(job: &JobChange, size: Size) -> Vec<String> {
     let mut text = Vec::new();
+    if job.prompts.is_empty() && job.same_prompts > 0 {
+        text.push(format!("prompts: the same as before (of {} looked at)", count(job.same_prompts, "item")));
+    }
     for change in &job.prompts {
         let PromptChange { who, item, call, before, after, by_edit } = change;
         if !by_edit && !size.all {
@@ -214,7 +218,7 @@ fn job_json(job: &JobChange) -> Value {
     };
     json!({
         "job": job.name, "redone": job.redone, "new": job.new, "failed": job.failed, "pending": job.pending,
-        "kept": job.kept, "stale": job.stale,
+        "kept": job.kept, "stale": job.stale, "same_prompts": job.same_prompts,
         "prompts": job.prompts.iter().map(prompt).collect::<Vec<_>>(),
         "verdicts": job.verdicts.as_ref().map(verdicts_json),
     })
