@@ -13,8 +13,8 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::base::hash;
 
-/// What is watched of a project, besides `.env`: not what commands write.
-pub const DIRS: [&str; 3] = ["scripts", "config", "tests"];
+/// The directories that a run is made from.
+pub const SOURCES: [&str; 2] = ["scripts", "config"];
 
 /// The one hidden file that counts.
 const DOT_ENV: &str = ".env";
@@ -40,6 +40,7 @@ const DEPTH: usize = 16;
 /// Watches the files of a project.
 pub struct Watcher {
     root: PathBuf,
+    dirs: Vec<&'static str>,
     /// Files outside of the watched directories.
     others: Vec<PathBuf>,
     notices: Option<Notices>,
@@ -65,13 +66,19 @@ struct Notices {
 }
 
 impl Watcher {
-    /// Watches the project at `root`, from its present state on, and `others`: single files elsewhere.
-    pub fn of_project(root: &Path, others: impl IntoIterator<Item = PathBuf>) -> Watcher {
+    /// Watches these directories of the project at `root` and its `.env`, from their present state on, and `others`:
+    /// single files elsewhere.
+    pub fn of_project(
+        root: &Path,
+        dirs: &[&'static str],
+        others: impl IntoIterator<Item = PathBuf>,
+    ) -> Watcher {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
-        let inside = |path: &PathBuf| DIRS.iter().any(|dir| path.starts_with(root.join(dir)));
+        let inside = |path: &PathBuf| dirs.iter().any(|dir| path.starts_with(root.join(dir)));
         let others = others.into_iter().map(|path| path.canonicalize().unwrap_or(path));
         let others = others.filter(|path| !inside(path)).collect();
-        let mut watcher = Watcher { notices: Notices::open(), root, others, files: Files::new() };
+        let mut watcher =
+            Watcher { notices: Notices::open(), root, dirs: dirs.to_vec(), others, files: Files::new() };
         watcher.ask_for_notices();
         watcher.files = watcher.look();
         watcher
@@ -91,8 +98,8 @@ impl Watcher {
         }
     }
 
-    /// The paths that differ from the last look.
-    fn changed(&mut self) -> Vec<String> {
+    /// The paths that differ from the last look, at once.
+    pub fn changed(&mut self) -> Vec<String> {
         self.ask_for_notices();
         let now = self.look();
         let differs = |path: &&String| match (self.files.get(*path), now.get(*path)) {
@@ -136,7 +143,7 @@ impl Watcher {
     }
 
     fn ask_for_notices(&mut self) {
-        let dirs = DIRS.iter().map(|dir| (self.root.join(dir), RecursiveMode::Recursive));
+        let dirs = self.dirs.iter().map(|dir| (self.root.join(dir), RecursiveMode::Recursive));
         let parents = self.others.iter().filter_map(|file| file.parent()).chain([self.root.as_path()]);
         let parents = parents.map(|dir| (dir.to_path_buf(), RecursiveMode::NonRecursive));
         if let Some(notices) = &mut self.notices
@@ -148,7 +155,7 @@ impl Watcher {
 
     fn look(&self) -> Files {
         let mut files = Files::new();
-        for dir in DIRS {
+        for dir in &self.dirs {
             walk(&self.root.join(dir), dir, DEPTH, &mut files);
         }
         let env = self.root.join(DOT_ENV);
@@ -260,6 +267,8 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
+    const ALL: [&str; 3] = ["scripts", "config", "tests"];
+
     fn project() -> TempDir {
         let dir = TempDir::new().unwrap();
         fs::create_dir_all(dir.path().join("config/prompts")).unwrap();
@@ -290,7 +299,7 @@ mod tests {
     #[test]
     fn an_edit_is_told_once_also_when_an_editor_renames() {
         let dir = project();
-        let mut watcher = Watcher::of_project(dir.path(), []);
+        let mut watcher = Watcher::of_project(dir.path(), &ALL, []);
         let path = dir.path().join("config/prompts/a.md");
         later(move || {
             fs::write(path.with_extension("md.swp"), "swap").unwrap();
@@ -305,7 +314,7 @@ mod tests {
     #[test]
     fn directories_may_come_and_go_and_dot_env_counts() {
         let dir = project();
-        let mut watcher = Watcher::of_project(dir.path(), []);
+        let mut watcher = Watcher::of_project(dir.path(), &ALL, []);
         let root = dir.path().to_path_buf();
         let at = root.clone();
         later(move || {
@@ -323,7 +332,7 @@ mod tests {
     #[test]
     fn what_commands_write_and_what_says_the_same_is_no_change() {
         let dir = project();
-        let mut watcher = Watcher::of_project(dir.path(), []);
+        let mut watcher = Watcher::of_project(dir.path(), &ALL, []);
         fs::write(dir.path().join("data/x.jsonl"), "{}").unwrap();
         fs::write(dir.path().join("config/.hidden"), "x").unwrap();
         fs::write(dir.path().join("config/prompts/a.md"), "one").unwrap();
@@ -333,7 +342,7 @@ mod tests {
     #[test]
     fn without_notices_it_looks_by_itself() {
         let dir = project();
-        let mut watcher = Watcher { notices: None, ..Watcher::of_project(dir.path(), []) };
+        let mut watcher = Watcher { notices: None, ..Watcher::of_project(dir.path(), &ALL, []) };
         let path = dir.path().join("config/prompts/a.md");
         later(move || fs::write(path, "two").unwrap());
         assert_eq!(next(&mut watcher), ["config/prompts/a.md"]);
@@ -344,7 +353,7 @@ mod tests {
         let dir = project();
         let script = dir.path().join("try.rhai");
         fs::write(&script, "1").unwrap();
-        let mut watcher = Watcher::of_project(dir.path(), [script.clone()]);
+        let mut watcher = Watcher::of_project(dir.path(), &ALL, [script.clone()]);
         later(move || fs::write(script, "2").unwrap());
         assert_eq!(next(&mut watcher), ["try.rhai"]);
     }

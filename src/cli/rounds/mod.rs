@@ -21,7 +21,7 @@ use super::args::{Common, Run};
 use super::output::Output;
 use super::run::{End, caps, checked, open_world, run_all, told, unwritten};
 use super::signals::{InRound, Interrupts, Leaving};
-use super::watch::Watcher;
+use super::watch::{SOURCES, Watcher};
 use super::{exit, project, summary};
 use crate::author::changes::Log;
 use crate::base::cancel::Stop;
@@ -63,7 +63,7 @@ fn open<'a>(common: &'a Common, args: &'a Run, end: &'a End) -> Result<(Command<
     let runtime = CommandRuntime::default();
     let interrupts = Interrupts::listen(runtime.get()?)?;
     let scripts = args.scripts.iter().flat_map(|named| [PathBuf::from(named), root.join(named)]);
-    let watcher = Watcher::of_project(&root, scripts.filter(|path| path.is_file()));
+    let watcher = Watcher::of_project(&root, &SOURCES, scripts.filter(|path| path.is_file()));
     let news = News::new(end.output.clone());
     let (number, spent, log) = Default::default();
     Ok((Command { common, args, end, runtime, interrupts, log, news, number, spent }, watcher))
@@ -110,9 +110,12 @@ struct Ended {
 impl Command<'_> {
     fn run(&mut self, watcher: &mut Watcher) -> u8 {
         let output = self.output().clone();
-        let mut edited = Vec::new();
+        let mut edited: Vec<String> = Vec::new();
         loop {
             self.number += 1;
+            // What was edited since is a part of what this round reads.
+            let more = watcher.changed().into_iter().filter(|path| !edited.contains(path));
+            edited.extend(more.collect::<Vec<_>>());
             output.machine(&json!({"event": "round_started", "round": self.number, "changed": edited}));
             let ended = self.round(&edited, watcher);
             if self.interrupts.came() || self.cannot_begin(&ended) {
@@ -121,8 +124,7 @@ impl Command<'_> {
             edited = match ended.edited {
                 Some(paths) => paths,
                 None => {
-                    output
-                        .remark("watching scripts/, config/, tests/ and .env: edit and save, Ctrl-C to end");
+                    output.remark("watching scripts/, config/ and .env: edit and save, Ctrl-C to end");
                     let Some(paths) = watcher.wait_for_change(|| self.interrupts.came()) else {
                         return ended.code;
                     };

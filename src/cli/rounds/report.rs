@@ -51,6 +51,8 @@ impl Size {
 impl Report<'_> {
     /// For a person, in lines of this width.
     pub fn text(&self, world: &World, width: usize, all: bool) -> String {
+        // Who wants all wants whole lines.
+        let width = if all { usize::MAX } else { width };
         let mut text = self.body(Size { width, all });
         for cap in world.budget.caps().unwrap_or_default() {
             text.push(format!("  spent {}", cap.line()));
@@ -126,7 +128,9 @@ fn prompts(job: &JobChange, size: Size) -> Vec<String> {
         }
         text.push(format!("prompt of {who} (call {call} of {item})"));
         let room = Room { width: size.width.saturating_sub(6), lines: (!size.all).then_some(PROMPT_LINES) };
-        text.extend(lines(before, after, room).into_iter().map(|line| format!("    {line}")));
+        text.extend(
+            lines(before, after, room).into_iter().map(|line| format!("    {line}").trim_end().to_string()),
+        );
     }
     text
 }
