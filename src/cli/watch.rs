@@ -19,7 +19,7 @@ pub const SOURCES: [&str; 2] = ["scripts", "config"];
 /// The one hidden file that counts.
 const DOT_ENV: &str = ".env";
 
-/// Editors write a file in several steps: they are over when nothing has happened for so long.
+/// Editors write a file in several steps: they are over when it has been the same for so long.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// A file that is written all the time is looked at all the same.
@@ -98,10 +98,27 @@ impl Watcher {
         }
     }
 
-    /// The paths that differ from the last look, at once.
+    /// The paths that differ from the last look, without waiting for any to come.
     pub fn changed(&mut self) -> Vec<String> {
         self.ask_for_notices();
-        let now = self.look();
+        let mut now = self.look();
+        let mut changed = self.differences(&now);
+        let first = Instant::now();
+        while !changed.is_empty() && first.elapsed() < LONGEST {
+            std::thread::sleep(QUIET);
+            let later = self.look();
+            let is_quiet = later == now;
+            now = later;
+            changed = self.differences(&now);
+            if is_quiet {
+                break;
+            }
+        }
+        self.files = now;
+        changed
+    }
+
+    fn differences(&self, now: &Files) -> Vec<String> {
         let differs = |path: &&String| match (self.files.get(*path), now.get(*path)) {
             (Some(before), Some(now)) => before.differs(now),
             _ => true,
@@ -109,11 +126,10 @@ impl Watcher {
         let gone = self.files.keys().filter(|path| !now.contains_key(*path));
         let mut changed: Vec<String> = now.keys().chain(gone).filter(differs).cloned().collect();
         changed.sort();
-        self.files = now;
         changed
     }
 
-    /// Waits for something to happen and to be over; false when the wait is to end.
+    /// Waits until it is worth looking; false when the wait is to end.
     fn wait_for_notice(&self, ended: &impl Fn() -> bool) -> bool {
         let every = if self.notices.is_some() { EVERY.0 } else { EVERY.1 };
         let start = Instant::now();
@@ -122,20 +138,22 @@ impl Watcher {
                 return false;
             }
             if self.came(STEP) {
-                let first = Instant::now();
-                while first.elapsed() < LONGEST && self.came(QUIET) {}
-                return true;
+                break;
             }
         }
         true
     }
 
-    /// Whether a notice comes within this time.
+    /// Whether notices come within this time.
     fn came(&self, within: Duration) -> bool {
-        match self.notices.as_ref().map(|notices| notices.came.recv_timeout(within)) {
-            Some(Ok(())) => true,
-            Some(Err(RecvTimeoutError::Timeout)) => false,
-            Some(Err(RecvTimeoutError::Disconnected)) | None => {
+        match self.notices.as_ref().map(|notices| (notices, notices.came.recv_timeout(within))) {
+            // One look is enough for all of them.
+            Some((notices, Ok(()))) => {
+                notices.came.try_iter().for_each(drop);
+                true
+            }
+            Some((_, Err(RecvTimeoutError::Timeout))) => false,
+            Some((_, Err(RecvTimeoutError::Disconnected))) | None => {
                 std::thread::sleep(within);
                 false
             }
@@ -309,6 +327,17 @@ mod tests {
         });
         assert_eq!(next(&mut watcher), ["config/prompts/a.md"]);
         assert!(is_quiet(&mut watcher), "the backup stays, and is no change");
+    }
+
+    #[test]
+    fn a_file_that_is_still_being_written_is_waited_for() {
+        let dir = project();
+        let mut watcher = Watcher::of_project(dir.path(), &ALL, []);
+        let path = dir.path().join("config/prompts/a.md");
+        // Found without a notice: emptied a moment ago, and about to be filled.
+        fs::write(&path, "").unwrap();
+        later(move || fs::write(path, "one").unwrap());
+        assert!(watcher.changed().is_empty(), "in the end it says what it said");
     }
 
     #[test]

@@ -231,6 +231,15 @@ pub fn example_below(document: &str, heading: &str) -> String {
     found.unwrap().text
 }
 
+/// What is shown behind a heading, and not run: the lines of its `console` blocks.
+pub fn console_lines_below(document: &str, heading: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let (_, below) = text.split_once(&format!("\n{heading}\n")).unwrap();
+    let section = below.split_once("\n## ").map_or(below, |(section, _)| section);
+    let shown = blocks(document, section).into_iter().filter(|block| block.is(&["console"]));
+    shown.flat_map(|block| block.text.lines().map(String::from).collect::<Vec<_>>()).collect()
+}
+
 /// The queries of a document.
 pub fn sql_blocks(document: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join(document)).unwrap();

@@ -13,6 +13,7 @@ use fthost::store::Project;
 use fthost::work::World;
 use serde_json::{Value, json};
 
+use crate::docs::console_lines_below;
 use crate::support::{TestProject, until};
 
 /// Two of three personas, two turns each, one judge: 8 calls and 2.
@@ -240,6 +241,33 @@ fn what_scripts_say_again_is_not_repeated_and_nothing_is_held_between_rounds() {
     assert_eq!(said.matches("always the same").count(), 1, "{said}");
     assert!(said.contains("edited: one") && said.contains("edited: two"), "{said}");
     assert_eq!(watching.interrupt(), 0);
+}
+
+#[test]
+fn the_guide_shows_what_is_so() {
+    let project = TestProject::shipped();
+    let words = "run --watch --limit 5 scripts/generate.rhai scripts/assess.rhai -s turns=6";
+    let watching = Watching::start(&project, words);
+    watching.round(1);
+    project.edit("config/prompts/system.md", "; never more than 120 words", "");
+    watching.round(2);
+    let config = project.read("config/fthost.yaml");
+    let weak = config
+        .replace(
+            "  offline: {kind: offline}\n",
+            "  offline: {kind: offline}\n  offline-weak: {kind: offline, model: weak}\n",
+        )
+        .replace("assistant: {backend: offline,", "assistant: {backend: offline-weak,");
+    project.write("config/fthost.yaml", &weak);
+    watching.round(3);
+    let said = watching.said();
+    let lines: Vec<&str> = said.lines().collect();
+    for shown in console_lines_below("docs/guide.md", "## The loop") {
+        let is_time = shown.starts_with("calls: ");
+        let shown = if is_time { shown.rsplit_once(';').unwrap().0 } else { &shown };
+        let same = |line: &&str| *line == shown || is_time && line.starts_with(shown);
+        assert!(shown == "..." || lines.iter().any(same), "not said: {shown}\n{said}");
+    }
 }
 
 // Stops

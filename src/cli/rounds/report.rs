@@ -248,3 +248,6 @@ fn transcript_json(change: &TranscriptChange) -> Value {
         "before": first.and_then(|said| said.before.as_deref()), "after": first.and_then(|said| said.after.as_deref()),
     })
 }
+
+#[cfg(test)]
+mod tests;
