@@ -308,18 +308,23 @@ fn ctrl_c_in_a_round_drains_it() {
 
 #[test]
 fn caps_count_all_rounds() {
-    let server = ModelServer::start();
-    let project = TestProject::shipped_live(&server);
-    let watching = Watching::start(&project, &format!("{LOOP} --max-calls 11"));
-    has(&watching.round(1), &["spent 10 calls of 11 calls (--max-calls)"]);
-    project.edit(ASSESSOR, "You are strict and fair", "You are fair and strict");
-    has(&watching.round(2), &["spent 11 calls of 11 calls (--max-calls)", "calls: 1 new"]);
-    has(&watching.said(), &["error: --max-calls"]);
-    assert_eq!(server.requests().len(), 11);
-    // What is known costs nothing, and so goes on.
-    project.edit(ASSESSOR, "You are fair and strict", "You are strict and fair");
-    has(&watching.round(3), &["calls: 0 new, "]);
-    assert_eq!(watching.interrupt(), 0);
+    for (cap, flag, of_project) in
+        [("--max-calls", "--max-calls 11", ""), ("budget.calls", "", "budget: {calls: 11}\n")]
+    {
+        let server = ModelServer::start();
+        let project = TestProject::shipped_live(&server);
+        project.write("config/fthost.yaml", &(project.read("config/fthost.yaml") + of_project));
+        let watching = Watching::start(&project, &format!("{LOOP} {flag}"));
+        has(&watching.round(1), &[&format!("spent 10 calls of 11 calls ({cap})")]);
+        project.edit(ASSESSOR, "You are strict and fair", "You are fair and strict");
+        has(&watching.round(2), &[&format!("spent 11 calls of 11 calls ({cap})"), "calls: 1 new"]);
+        has(&watching.said(), &[&format!("error: {cap}")]);
+        assert_eq!(server.requests().len(), 11);
+        // What is known costs nothing, and so goes on.
+        project.edit(ASSESSOR, "You are fair and strict", "You are strict and fair");
+        has(&watching.round(3), &["calls: 0 new, "]);
+        assert_eq!(watching.interrupt(), 0);
+    }
 }
 
 // The command line
