@@ -1,3 +1,5 @@
+//! Edits as editors make them, and what is none.
+
 use super::*;
 use tempfile::TempDir;
 

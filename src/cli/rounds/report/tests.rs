@@ -1,3 +1,5 @@
+//! Reports of made-up rounds.
+
 use super::*;
 use crate::author::changes::{Criterion, Said, Standing};
 
