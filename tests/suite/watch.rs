@@ -19,6 +19,9 @@ use crate::support::{TestProject, until};
 /// Two of three personas, two turns each, one judge: 8 calls and 2.
 const LOOP: &str = "run --watch scripts/generate.rhai scripts/assess.rhai -s personas=3 -s turns=2 --limit 2";
 
+/// Long enough to edit or to interrupt in the middle of a round.
+const SLOW: Duration = Duration::from_millis(500);
+
 const ASSISTANT: &str = "config/prompts/assistant.md";
 const ASSESSOR: &str = "config/prompts/assessor.md";
 const USER_SIM: &str = "config/prompts/user_sim.md";
@@ -275,14 +278,14 @@ fn the_guide_shows_what_is_so() {
 #[test]
 fn an_edit_in_a_round_saves_what_is_on_the_wire_and_begins_the_next() {
     let server = ModelServer::start();
-    server.set_latency(Duration::from_millis(250));
+    server.set_latency(SLOW);
     let project = TestProject::shipped_live(&server);
     let watching = Watching::start(&project, LOOP);
     until("a few calls", || server.requests().len() >= 3);
     project.edit(ASSESSOR, "You are strict and fair", "You are fair and strict");
     let second = watching.round(2);
     let said = watching.said();
-    has(&said, &["edited config/prompts/assessor.md: the next round begins: ", " on the wire first\n"]);
+    has(&said, &["\nedited config/prompts/assessor.md: the next round begins"]);
     has(&said, &["ROUND 1  cut short by an edit: what it had is kept\n"]);
     assert!(!said.contains("error"), "{said}");
     has(&second, &["data/raw/generation_checkpoint.jsonl: 2 new", " given again at no cost; "]);
@@ -293,12 +296,12 @@ fn an_edit_in_a_round_saves_what_is_on_the_wire_and_begins_the_next() {
 #[test]
 fn ctrl_c_in_a_round_drains_it() {
     let server = ModelServer::start();
-    server.set_latency(Duration::from_millis(250));
+    server.set_latency(SLOW);
     let project = TestProject::shipped_live(&server);
     let watching = Watching::start(&project, LOOP);
     until("a few calls", || server.requests().len() >= 3);
     assert_eq!(watching.interrupt(), 130);
-    has(&project.read("said"), &["interrupted: waiting for 2 calls on the wire, then saving"]);
+    has(&project.read("said"), &["\ninterrupted: "]);
     let asked = server.requests().len();
     assert_eq!(project.ledger("SELECT * FROM replies").len(), asked, "all of them are kept");
     server.set_latency(Duration::ZERO);

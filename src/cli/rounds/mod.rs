@@ -224,7 +224,7 @@ impl Command<'_> {
     fn drain(&self, stop: &Stop, changed: &[String]) {
         let waiting = match stop.calls() {
             0 => String::new(),
-            n => format!(": {} on the wire first", count(n, "call")),
+            n => format!(" after {} on the wire", count(n, "call")),
         };
         stop.drain_because(Error::new(Kind::Interrupted, EDITED));
         self.output().machine(&json!({"event": "changed", "paths": changed}));
