@@ -301,7 +301,7 @@ fn ctrl_c_in_a_round_drains_it() {
     let watching = Watching::start(&project, LOOP);
     until("a few calls", || server.requests().len() >= 3);
     assert_eq!(watching.interrupt(), 130);
-    has(&project.read("said"), &["\ninterrupted: "]);
+    has(&project.read("said"), &["interrupted: ", "\nROUND 1\n", "\n1 round: "]);
     let asked = server.requests().len();
     assert_eq!(project.ledger("SELECT * FROM replies").len(), asked, "all of them are kept");
     server.set_latency(Duration::ZERO);
