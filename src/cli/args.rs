@@ -161,6 +161,9 @@ pub struct Check {
 pub struct Test {
     /// Only tests whose `file::test_name` has this part
     pub filter: Option<String>,
+    /// Run them again after each edit, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     /// Write the snapshots of the tests that run, instead of holding values against them
     #[arg(long)]
     pub update: bool,

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::args::{Common, Test};
 use super::output::Output;
+use super::watch::Watcher;
 use super::{exit, json as events, project, signals};
 use crate::author::test::{Found, Ran, Running, Tests};
 use crate::base::numbers::count;
@@ -17,12 +18,36 @@ use crate::work::testing::NOW;
 /// Where small files are fastest, on Linux.
 const MEMORY: &str = "/dev/shm";
 
+/// What tests are made from.
+const WATCHED: [&str; 3] = ["scripts", "config", "tests"];
+
 /// Runs the tests.
 pub fn run(common: &Common, args: &Test, output: &Output) -> Result<u8> {
     output.set_verbose(common.verbose);
     let scratch = scratch()?;
     signals::leave_at_once(output, scratch.path().to_path_buf())?;
-    run_once(common, args, output, scratch.path())
+    match args.watch {
+        false => run_once(common, args, output, scratch.path()),
+        true => watch(common, args, output, scratch.path()),
+    }
+}
+
+/// Runs them again after each edit, until a signal ends the process.
+fn watch(common: &Common, args: &Test, output: &Output, scratch: &Path) -> Result<u8> {
+    let mut watcher = Watcher::of_project(&project::root(common)?, &WATCHED, []);
+    loop {
+        if let Err(error) = run_once(common, args, output, scratch) {
+            output.error(&error);
+        }
+        if args.update {
+            // The snapshots that were just written are no edit.
+            watcher.changed();
+        }
+        output.remark("watching scripts/, config/ and tests/: edit and save, Ctrl-C to end");
+        let changed = watcher.wait_for_change(|| false).unwrap_or_default();
+        output.machine(&json!({"event": "changed", "paths": changed}));
+        output.remark(&format!("\nedited {}", changed.join(", ")));
+    }
 }
 
 /// A directory for what tests write, which goes when it is dropped.

@@ -13,10 +13,11 @@ fn made(template: &str) -> TestProject {
 }
 
 #[test]
-fn each_one_is_without_a_mistake_and_makes_training_data() {
+fn each_one_is_without_a_mistake_passes_its_tests_and_makes_training_data() {
     for template in TEMPLATES {
         let project = made(template.name);
         assert_eq!(project.run("check").exits(0).out, "no mistakes found\n", "{}", template.name);
+        project.run("test").exits(0).prints(" 0 failed");
         project.run(&format!("{PIPELINE} -s personas=8 -s turns=5")).exits(0).prints("8 of 8 complete");
         let examples = project.read("data/processed/training_data.jsonl");
         assert!(!examples.is_empty(), "{}: nothing passed", template.name);

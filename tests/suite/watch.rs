@@ -1,4 +1,4 @@
-//! `run --watch`: edits, the rounds that follow them, and what these say of themselves.
+//! `run --watch`: edits, the rounds that follow them, and what these say of themselves. And `test --watch`.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
@@ -392,4 +392,24 @@ fn the_world_of_a_round_goes_with_it() {
     let world = Arc::downgrade(&session.world);
     drop((session, unit));
     assert!(world.upgrade().is_none(), "something holds it");
+}
+
+#[test]
+fn tests_run_again_after_each_edit() {
+    let project = TestProject::of("");
+    let test = |expected: u8| {
+        format!(
+            "import \"std/testing\" as testing;\nfn test_sum() {{ testing::assert_eq(1 + 1, {expected}); }}\n"
+        )
+    };
+    project.write("tests/sum_test.rhai", &test(3));
+    let watching = Watching::start(&project, "test --watch");
+    watching.waits_for("0 passed, 1 failed");
+    watching.waits_for("watching scripts/, config/ and tests/");
+    project.write("tests/sum_test.rhai", "fn test_sum( {");
+    watching.waits_for("1 file does not load");
+    project.write("tests/sum_test.rhai", &test(2));
+    watching.waits_for("1 passed, 0 failed");
+    watching.waits_for("edited tests/sum_test.rhai");
+    assert_eq!(watching.interrupt(), 130);
 }
