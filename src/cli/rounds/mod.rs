@@ -153,10 +153,7 @@ impl Command<'_> {
     /// One round, from reading the project to the report.
     fn round(&mut self, edited: &[String], watcher: &mut Watcher) -> Ended {
         let started = Instant::now();
-        let prepared = self.session().map_err(|error| told(&error, self.output()));
-        let prepared =
-            prepared.and_then(|session| Ok((checked(&session, self.args, self.output())?, session)));
-        let (units, session) = match prepared {
+        let (session, units) = match self.prepare() {
             Ok(prepared) => prepared,
             Err(code) => {
                 self.tell_machines(code, started, json!({}));
@@ -171,13 +168,25 @@ impl Command<'_> {
         let code = ended.code.max(unwritten(world, ended.code, self.output()));
         self.spent.join(&world.budget.spent());
         let calls = Calls::of(world, started.elapsed());
-        let report =
-            Report { number: self.number, edited, changes, calls, is_whole: !stopped_by_edit(&world.stop) };
+        let is_whole = code != exit::INTERRUPTED || !stopped_by_edit(&world.stop);
+        let report = Report { number: self.number, edited, changes, calls, is_whole };
         self.tell_machines(code, started, report.json(world));
         self.output().result(&report.text(world, self.output().width(), self.output().is_verbose()));
         world.close();
         world.let_go();
         Ended { code, ..ended }
+    }
+
+    /// The project as it is now, and its checked scripts; else the exit code of what was told.
+    fn prepare(&self) -> Result<(Session, Vec<Arc<Unit>>), u8> {
+        let session = self.session().map_err(|error| told(&error, self.output()))?;
+        match checked(&session, self.args, self.output()) {
+            Ok(units) => Ok((session, units)),
+            Err(code) => {
+                session.world.let_go();
+                Err(code)
+            }
+        }
     }
 
     /// The project as it is now. Rounds after an edit redo what it made stale.
