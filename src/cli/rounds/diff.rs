@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn cuts_keep_to_the_width() {
-        let line: String = ('a'..='z').cycle().take(200).collect();
+        let line: String = ('\u{4e00}'..).take(200).collect();
         for place in 0..220 {
             let cut = around(&line, place, 40);
             assert!(cut.chars().count() <= 40, "{cut}");
