@@ -31,7 +31,7 @@ fn project() -> (TempDir, Session) {
     let mut world = World::new(project, config, said.clone(), Box::new(|_| None), "test");
     world.locks = true;
     let snapshots = Arc::new(Snapshots::of(dir.path(), true));
-    world.test = Some(Test::new("tests/example_test.rhai", snapshots, said));
+    world.test = Some(Test::new("(expression)", snapshots, said));
     (dir, Session::new(world))
 }
 
