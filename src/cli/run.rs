@@ -53,8 +53,8 @@ pub fn run(common: &Common, args: &Run, output: &Output) -> Result<u8> {
 pub fn unwritten(world: &World, code: u8, output: &Output) -> u8 {
     match world.stop.reason().filter(|why| why.kind() == Kind::Disk && code <= exit::ITEMS_FAILED) {
         Some(error) => {
-            output.error(error);
-            exit::code(error)
+            output.error(&error);
+            exit::code(&error)
         }
         None => code,
     }

@@ -171,7 +171,7 @@ impl Listener {
         let (words, output) = (self.words(), self.output.clone());
         say(move || output.remark(&words)).await;
         let _ = tokio::time::timeout(self.drain, self.interrupts.next()).await;
-        self.stop.abort.cancel();
+        self.stop.abort();
         tokio::time::sleep(LEAVE).await;
         // The replies that have arrived are kept.
         let ledger = self.ledger.clone();

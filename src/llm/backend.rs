@@ -181,7 +181,7 @@ impl Backend {
         let on_the_wire = self.counters.send();
         let Attempt { result, rates } = tokio::select! {
             biased;
-            () = stop.abort.cancelled() => return Err(stop.error()),
+            () = stop.aborted() => return Err(stop.error()),
             attempt = self.provider.send(request) => attempt,
         };
         drop(on_the_wire);
@@ -208,7 +208,7 @@ impl Backend {
         let payment = Payment { backend: &self.name, request, price: self.price };
         tokio::select! {
             biased;
-            () = stop.drain.cancelled() => Err(stop.error()),
+            () = stop.drained() => Err(stop.error()),
             reserved = self.purse.reserve(payment) => reserved,
         }
     }
@@ -291,7 +291,7 @@ impl Backend {
 async fn sleep(wait: Duration, stop: &Stop) -> Result<()> {
     tokio::select! {
         biased;
-        () = stop.drain.cancelled() => Err(stop.error()),
+        () = stop.drained() => Err(stop.error()),
         () = tokio::time::sleep(wait) => Ok(()),
     }
 }

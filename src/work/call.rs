@@ -193,7 +193,7 @@ fn spawn(
     keeper: Keeper,
 ) -> Result<Receiver<Result<Answer>>> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let (stop, unkept) = (world.stop.clone(), world.unkept.clone());
+    let (stop, unkept) = (world.stop.pinned(), world.unkept.clone());
     let on_its_way = stop.call_begins();
     world.runtime()?.spawn(async move {
         // Nobody waits any more when the item ran out of time: the reply is kept all the same.

@@ -262,7 +262,7 @@ impl World {
     pub fn close(&self) {
         self.stop.wait_for_calls(LAST_CALLS);
         if self.stop.calls() > 0 {
-            self.stop.abort.cancel();
+            self.stop.abort();
             self.stop.wait_for_calls(LAST_WORDS);
         }
         self.ledger.close();

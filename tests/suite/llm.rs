@@ -357,7 +357,7 @@ fn drained(backend: &Backend, abort: bool) -> (Result<Reply, Error>, Duration) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             stop.drain_because(Error::new(Kind::Interrupted, "Ctrl-C"));
             if abort {
-                stop.abort.cancel();
+                stop.abort();
             }
         };
         let request = Request::of("hello");

@@ -113,7 +113,7 @@ fn within<T>(time: Duration, stop: &Stop, f: impl FnOnce() -> T) -> T {
     let watch = move || {
         if ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
             stop.drain_because(too_long(time));
-            stop.abort.cancel();
+            stop.abort();
         }
     };
     std::thread::scope(|scope| {

@@ -270,7 +270,7 @@ fn is_edit(error: &Error) -> bool {
 }
 
 fn stopped_by_edit(stop: &Stop) -> bool {
-    stop.reason().is_some_and(is_edit)
+    stop.reason().is_some_and(|error| is_edit(&error))
 }
 
 /// A few paths.

@@ -200,7 +200,7 @@ impl Limits {
     pub async fn enter(&self, stop: &Stop) -> Result<Permit<'_>, Error> {
         tokio::select! {
             biased;
-            () = stop.drain.cancelled() => Err(stop.error()),
+            () = stop.drained() => Err(stop.error()),
             permit = self.slots.enter() => permit,
         }
     }
@@ -215,7 +215,7 @@ impl Limits {
     ) -> Result<(), Error> {
         tokio::select! {
             biased;
-            () = stop.drain.cancelled() => Err(stop.error()),
+            () = stop.drained() => Err(stop.error()),
             sent = self.take(tokens) => {
                 permit.sent = Some(sent);
                 Ok(())
