@@ -165,7 +165,7 @@ fn module_entries(path: &str, text: &str) -> Vec<Entry> {
 }
 
 /// The `//!` lines at the head of a module.
-fn module_doc(text: &str) -> String {
+pub fn module_doc(text: &str) -> String {
     let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
     lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
@@ -194,7 +194,7 @@ fn merged(all: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// A doc comment's words and its fenced examples.
-fn split_comment<S: AsRef<str>>(comments: &[S]) -> (String, Vec<String>) {
+pub fn split_comment<S: AsRef<str>>(comments: &[S]) -> (String, Vec<String>) {
     let (mut doc, mut examples, mut open) = (Vec::new(), Vec::new(), None::<Vec<&str>>);
     for line in comments.iter().flat_map(|comment| comment.as_ref().lines()) {
         let line = line.trim_start().trim_start_matches("///");

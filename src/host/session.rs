@@ -89,16 +89,36 @@ impl Session {
 
     /// Runs a loaded entry script on a thread of its own.
     pub fn run(&self, unit: &Unit) -> Result<()> {
-        let ctx = context_of_run(&self.root, &self.engine, unit);
+        let ctx = self.context(self.run_of(unit));
         engine::on_script_thread(|| self.engine.run(unit, &ctx))
     }
 
     /// Calls a function of a loaded script, on this thread, which must have room for scripts. What it makes has no
     /// version of its code.
     pub fn call(&self, unit: &Unit, function: &str) -> Result<()> {
-        let run = Run { entry: unit.path.clone(), ..Run::default() };
-        let ctx = Ctx { run: Arc::new(run), ..self.root.clone() };
+        let ctx = self.context(Run { entry: unit.path.clone(), ..Run::default() });
         self.engine.call(unit, function, vec![], &ctx).map(drop)
+    }
+
+    /// What the run of an entry script is.
+    pub fn run_of(&self, unit: &Unit) -> Run {
+        run_of(&self.root, &self.engine, unit)
+    }
+
+    /// A run of nothing: for what is evaluated without having been asked for.
+    pub fn run_of_nothing(&self) -> Run {
+        Run { entry: EXPRESSION.into(), ..Run::default() }
+    }
+
+    /// The surroundings of what belongs to a run.
+    pub fn context(&self, run: Run) -> Ctx {
+        Ctx { run: Arc::new(run), ..self.root.clone() }
+    }
+
+    /// The identities of the backends that scripts name in plain words, also inside of items. One that
+    /// cannot be opened is told when the script gets it.
+    pub fn named_backends(&self, paths: &[&str]) -> Vec<String> {
+        named_backends(&self.root, paths)
     }
 
     /// The backends and roles that loaded scripts ask for in plain words.
@@ -129,16 +149,18 @@ impl Session {
 
 /// The context in which a loaded entry script runs.
 pub(super) fn context_of_run(root: &Ctx, engine: &ScriptEngine, unit: &Unit) -> Ctx {
-    let code_hash = engine.library().code_hash(engine.engine(), &unit.path);
-    let run = Run { entry: unit.path.clone(), code_hash, ..Run::default() };
-    named_backends(root, &unit.path).into_iter().for_each(|identity| run.note_identity(identity));
-    Ctx { run: Arc::new(run), ..root.clone() }
+    Ctx { run: Arc::new(run_of(root, engine, unit)), ..root.clone() }
 }
 
-/// The identities of the backends that a script names in plain words, also inside of items. One that cannot be
-/// opened is told when the script gets it.
-fn named_backends(root: &Ctx, path: &str) -> Vec<String> {
-    let names = backend_names(&root.library, &[path]);
+fn run_of(root: &Ctx, engine: &ScriptEngine, unit: &Unit) -> Run {
+    let code_hash = engine.library().code_hash(engine.engine(), &unit.path);
+    let run = Run { entry: unit.path.clone(), code_hash, ..Run::default() };
+    named_backends(root, &[&unit.path]).into_iter().for_each(|identity| run.note_identity(identity));
+    run
+}
+
+fn named_backends(root: &Ctx, paths: &[&str]) -> Vec<String> {
+    let names = backend_names(&root.library, paths);
     let open = |name: &String| backends::get(&root.world, name, None, Params::default()).ok();
     names.iter().filter_map(open).flatten().map(|backend| backend.identity()).collect()
 }

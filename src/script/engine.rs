@@ -40,9 +40,7 @@ impl ScriptEngine {
             engine.register_global_module(module.clone());
         });
         engine.set_module_resolver(LibraryResolver::new(library.clone()));
-        engine.set_optimization_level(OptimizationLevel::None);
-        engine.set_strict_variables(true);
-        engine.disable_symbol("eval");
+        set_rules(&mut engine);
         // The pool of short texts is behind one lock for all threads, and who finds it taken sleeps 10 ms.
         engine.set_max_strings_interned(0);
         engine.on_progress(move |operations| match operations & PROGRESS_MASK {
@@ -102,12 +100,29 @@ impl ScriptEngine {
     }
 
     /// `exit(...)` is no error.
-    fn finish(&self, error: EvalAltResult, entry: &str) -> Result<Dynamic> {
+    pub(super) fn finish(&self, error: EvalAltResult, entry: &str) -> Result<Dynamic> {
         match error {
             EvalAltResult::Exit(value, _) => Ok(value),
             error => Err(trace::script_error(error, &self.engine, &self.library, entry)),
         }
     }
+}
+
+/// An engine that only parses, by the same rules; it knows these modules without an import.
+pub fn parser<'a>(limits: &Limits, modules: impl Iterator<Item = &'a str>) -> Engine {
+    let mut engine = Engine::new_raw();
+    modules.for_each(|name| {
+        engine.register_static_module(name, Module::new().into());
+    });
+    set_rules(&mut engine);
+    set_limits(&mut engine, limits);
+    engine
+}
+
+fn set_rules(engine: &mut Engine) {
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_strict_variables(true);
+    engine.disable_symbol("eval");
 }
 
 fn set_limits(engine: &mut Engine, limits: &Limits) {

@@ -125,6 +125,52 @@ impl Library {
         self.load_all(engine, path, Some(text.to_string()), &mut Vec::new())
     }
 
+    /// Loads a text that was parsed by whoever knows what it may use beside its own; its imports are loaded here.
+    pub fn load_parsed(&self, engine: &Engine, path: &str, text: &str, ast: AST) -> Result<Arc<Unit>> {
+        let unit = self.unit_of(path, text.to_string(), ast)?;
+        self.add(engine, unit, &mut Vec::new())
+    }
+
+    /// The text of a script, as it stands there now.
+    pub fn read(&self, path: &str) -> Result<String> {
+        (self.loader)(path)
+    }
+
+    /// Loads a script in place of what it was; on an error it stays as it was.
+    pub fn renew(&self, engine: &Engine, path: &str, text: &str) -> Result<Arc<Unit>> {
+        let before = self.unit(path);
+        let renewed = self.load_text(engine, path, text).and_then(|unit| {
+            self.refuse_cycle(&unit)?;
+            Ok(unit)
+        });
+        if let (Err(_), Some(unit)) = (&renewed, before) {
+            self.put_back(unit);
+        }
+        renewed
+    }
+
+    /// Puts a unit back in place of the one that replaced it.
+    pub fn put_back(&self, unit: Arc<Unit>) {
+        self.note_broken(&unit.path, false);
+        if let Ok(mut units) = self.units.write() {
+            units.insert(unit.path.clone(), unit);
+        }
+    }
+
+    /// Units that are loaded already are not entered again, so a cycle through them is only seen from outside.
+    fn refuse_cycle(&self, unit: &Unit) -> Result<()> {
+        let comes_back = |(import, _): &&(String, Position)| {
+            self.reachable(import).iter().any(|reached| reached.path == unit.path)
+        };
+        match unit.imports.iter().find(comes_back) {
+            None => Ok(()),
+            Some((import, position)) => {
+                Err(imports_each_other(&cycle(&[unit.path.clone(), import.clone()]))
+                    .at(place_in(unit, *position)))
+            }
+        }
+    }
+
     /// The units that `path` reaches by imports, itself first, each once.
     pub fn reachable(&self, path: &str) -> Vec<Arc<Unit>> {
         let mut found: Vec<Arc<Unit>> = Vec::new();
@@ -143,9 +189,14 @@ impl Library {
 
     /// Hash of the project's code that `path` reaches: comments, layout and shipped modules aside.
     pub fn code_hash(&self, engine: &Engine, path: &str) -> String {
-        let mut sum = Sha256::new();
         let mut units = self.reachable(path);
         units.sort_by(|a, b| a.path.cmp(&b.path));
+        Library::hash_of(engine, &units)
+    }
+
+    /// Hash of these units' code, in this order; likewise.
+    pub fn hash_of(engine: &Engine, units: &[Arc<Unit>]) -> String {
+        let mut sum = Sha256::new();
         for unit in units.iter().filter(|unit| !unit.path.starts_with("std/")) {
             let code = engine.compact_script(&*unit.source).unwrap_or_else(|_| unit.source.to_string());
             sum.update(code);
@@ -166,17 +217,24 @@ impl Library {
             return Ok(unit);
         }
         let text = text.map_or_else(|| (self.loader)(path), Ok)?;
-        let unit = Arc::new(self.compile(engine, path, text)?);
+        let ast = engine.compile(&text).map_err(|e| words::parse_error(engine, path, &text, &e))?;
+        let unit = self.unit_of(path, text, ast)?;
+        self.add(engine, unit, open)
+    }
+
+    /// Adds a unit, and what it imports.
+    fn add(&self, engine: &Engine, unit: Unit, open: &mut Vec<String>) -> Result<Arc<Unit>> {
+        let unit = Arc::new(unit);
         if let Ok(mut units) = self.units.write() {
-            units.insert(path.into(), unit.clone());
+            units.insert(unit.path.clone(), unit.clone());
         }
-        self.note_broken(path, true);
-        open.push(path.into());
+        self.note_broken(&unit.path, true);
+        open.push(unit.path.clone());
         for (import, position) in &unit.imports {
             self.load_import(engine, &unit, import, *position, open)?;
         }
         open.pop();
-        self.note_broken(path, false);
+        self.note_broken(&unit.path, false);
         Ok(unit)
     }
 
@@ -203,15 +261,12 @@ impl Library {
         let place = place_in(unit, position);
         if let Some(start) = open.iter().position(|path| path == import) {
             let chain = cycle(&open[start..]);
-            return Err(Error::new(Kind::Script, format!("these scripts import each other: {chain}"))
-                .hint("move what both need into a third script")
-                .at(place));
+            return Err(imports_each_other(&chain).at(place));
         }
         self.load_all(engine, import, None, open).map(drop).map_err(|e| e.at(place))
     }
 
-    fn compile(&self, engine: &Engine, path: &str, text: String) -> Result<Unit> {
-        let mut ast = engine.compile(&text).map_err(|e| words::parse_error(engine, path, &text, &e))?;
+    fn unit_of(&self, path: &str, text: String, mut ast: AST) -> Result<Unit> {
         ast.set_source(path);
         let mut unit = Unit { path: path.into(), source: text.into(), ast, imports: Vec::new() };
         self.refuse_shadowing(&unit)?;
@@ -235,6 +290,11 @@ impl Library {
             }
         }
     }
+}
+
+fn imports_each_other(chain: &str) -> Error {
+    Error::new(Kind::Script, format!("these scripts import each other: {chain}"))
+        .hint("move what both need into a third script")
 }
 
 /// A cycle in words, told from its first path by name: the same one wherever it was entered.

@@ -13,6 +13,7 @@ pub mod signatures;
 pub mod trace;
 pub mod values;
 pub mod words;
+pub mod workspace;
 
 pub use context::Ctx;
 pub use engine::ScriptEngine;

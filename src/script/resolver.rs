@@ -10,10 +10,10 @@ use rhai::{
 use super::library::{Library, Unit, import_path};
 use super::raise::ScriptResult;
 
-/// Resolves imports from the library, each module evaluated once.
+/// Resolves imports from the library, each module evaluated once for as long as its unit stays the same.
 pub struct LibraryResolver {
     library: Arc<Library>,
-    modules: RwLock<HashMap<String, Shared<Module>>>,
+    modules: RwLock<HashMap<String, (Arc<Unit>, Shared<Module>)>>,
 }
 
 impl LibraryResolver {
@@ -33,18 +33,19 @@ impl LibraryResolver {
         if let Some(native) = self.library.native(&path) {
             return Ok(native.module.clone());
         }
-        if let Some(module) = self.modules.read().ok().and_then(|known| known.get(&path).cloned()) {
-            return Ok(module);
-        }
         let unit = match self.library.unit(&path) {
             Some(unit) => unit,
             None => self.library.load(engine, &path)?,
         };
+        let known = self.modules.read().ok().and_then(|known| known.get(&path).cloned());
+        if let Some((_, module)) = known.filter(|(of, _)| Arc::ptr_eq(of, &unit)) {
+            return Ok(module);
+        }
         let module: Shared<Module> = evaluate(engine, tag, &unit)
             .map_err(|e| Box::new(EvalAltResult::ErrorInModule(path.clone(), e, position)))?
             .into();
         if let Ok(mut known) = self.modules.write() {
-            known.insert(path, module.clone());
+            known.insert(path, (unit, module.clone()));
         }
         Ok(module)
     }

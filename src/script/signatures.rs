@@ -52,6 +52,11 @@ impl Signatures {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// All overloads by name, operators and properties (`get$len`) included.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &[Signature])> {
+        self.0.iter().map(|(name, overloads)| (name.as_str(), overloads.as_slice()))
+    }
+
     /// What to do about an unknown name, which may be one of `known`.
     pub fn advice<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
         if self.0.contains_key(&format!("get${name}")) {

@@ -154,6 +154,12 @@ impl OpenBackends {
         drop(lines);
     }
 
+    /// Opens script backends anew when they are next asked for: their files may have changed.
+    pub fn forget_scripts(&self) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|_, line| matches!(line, Line::Remote(_)));
+    }
+
     /// What each backend did, by name.
     pub fn spent(&self) -> Vec<(String, Spent)> {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);

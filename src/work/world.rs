@@ -267,6 +267,11 @@ impl World {
         }
         self.ledger.close();
         // Last: whoever has them next reads what was written until now.
+        self.release();
+    }
+
+    /// Gives the checkpoints back, for other commands to take.
+    pub fn release(&self) {
         self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

@@ -18,9 +18,13 @@ const READERS: &[&str] = &["render", "load_rubric", "load_yaml", "load_schema"];
 
 /// The mistakes of one unit.
 pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
+    check_with(session, unit, Names::of(session.engine.library(), unit))
+}
+
+/// The mistakes of one unit that knows these names.
+pub fn check_with(session: &Session, unit: &Unit, names: Names) -> Vec<Finding> {
     let library = session.engine.library();
     let signatures = library.signatures(session.engine.engine());
-    let names = Names::of(library, unit);
     let mut check = Check { session, library, signatures, unit, names, findings: Vec::new() };
     for_each_call(unit, &mut |call| check.call(call));
     // Functions and the cases of a `switch` are walked in no order.

@@ -4,7 +4,7 @@
 mod budget;
 mod calls;
 mod files;
-mod names;
+pub mod names;
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub use calls::settings_read;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
+use crate::script::workspace::Workspace;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,18 @@ pub fn scripts(session: &Session, entries: &[&str]) -> Vec<Finding> {
         }
     }
     units.iter().for_each(|unit| findings.extend(calls::check(session, unit)));
+    once_each(findings)
+}
+
+/// The mistakes in an entry of a session, and in the project's modules that it imports.
+pub fn entry(session: &Session, unit: &Unit, workspace: &Workspace) -> Vec<Finding> {
+    let names = names::Names::of(session.engine.library(), unit).with(workspace);
+    let mut findings = calls::check_with(session, unit, names);
+    for module in session.engine.library().reachable(&unit.path).iter().skip(1) {
+        if !module.path.starts_with("std/") {
+            findings.extend(calls::check(session, module));
+        }
+    }
     once_each(findings)
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rhai::{ASTNode, Expr, FnAccess, Stmt};
 
 use crate::script::library::{Library, Native, Unit, import_path};
+use crate::script::workspace::Workspace;
 
 /// Words that the engine understands without a function: the fewest and the most arguments, a
 /// method's object included.
@@ -91,6 +92,22 @@ impl Names {
         };
         let (alias, _) = self.imports.iter().find(|(_, files)| has(files))?;
         Some(format!("{alias}::{function}"))
+    }
+
+    /// Adds what an entry of a session may use beside its own.
+    pub fn with(mut self, workspace: &Workspace) -> Names {
+        for unit in workspace.units() {
+            self.functions.extend(defined(unit));
+        }
+        for (name, ..) in workspace.variables() {
+            self.variables.insert(name.to_string());
+        }
+        for import in workspace.imports() {
+            if let (Ok(file), false) = (import_path(&import.name), self.imports.contains_key(&import.alias)) {
+                self.imports.insert(import.alias.clone(), vec![file]);
+            }
+        }
+        self
     }
 
     /// The unit behind `a::b`, if it is loaded.
