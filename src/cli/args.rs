@@ -40,6 +40,8 @@ pub enum Command {
     Init(Init),
     /// Run scripts, in order; what is done already is skipped
     Run(Run),
+    /// Try out entries one by one: a prompt with the host's functions, completion and history
+    Repl(Repl),
     /// Evaluate an expression: fthost eval 'count_tokens("Hello")'
     Eval(Eval),
     /// Find mistakes in scripts, configuration, rubric and templates; sends nothing but with --live
@@ -130,6 +132,23 @@ pub struct Run {
 fn dollars(text: &str) -> Result<f64, String> {
     let amount = text.trim_start_matches('$').parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
     amount.ok_or_else(|| "write dollars, for instance 2.50".into())
+}
+
+/// `fthost repl`
+#[derive(ClapArgs)]
+pub struct Repl {
+    /// Scripts to run first; their functions and variables are at hand
+    #[arg(value_name = "SCRIPT")]
+    pub scripts: Vec<String>,
+    /// A setting that scripts read as setting("key", default)
+    #[arg(short, value_name = "KEY=VALUE")]
+    pub setting: Vec<String>,
+    /// Spend no more than so many dollars; needs a price and max_tokens for each backend
+    #[arg(long, value_name = "X", value_parser = dollars)]
+    pub max_usd: Option<f64>,
+    /// Make no more than so many calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
 }
 
 /// `fthost eval`

@@ -14,6 +14,7 @@ mod live;
 mod output;
 mod progress;
 mod project;
+mod repl;
 mod retry;
 pub mod room;
 mod rounds;
@@ -53,6 +54,7 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
     match &args.command {
         Command::Init(init) => init::run(init, output),
         Command::Run(run) => run::run(&args.common, run, output),
+        Command::Repl(repl) => repl::run(&args.common, repl, output),
         Command::Eval(eval) => eval::run(&args.common, eval, output),
         Command::Check(check) => check::run(&args.common, check, output),
         Command::Test(test) => test::run(&args.common, test, output),

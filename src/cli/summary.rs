@@ -43,6 +43,12 @@ pub fn failures(failures: &[(String, Error)], kept: bool, output: &Output) {
 
 /// What the backends did, and how long it took.
 pub fn totals(world: &World, seconds: f64, output: &Output) {
+    let calls = spending(world, output).map_or("no calls".into(), |calls| count(calls as usize, "call"));
+    output.result(&format!("{calls} in {seconds:.1} s"));
+}
+
+/// What each backend did, and what was spent; how many calls that were, if any was made.
+pub fn spending(world: &World, output: &Output) -> Option<u64> {
     let spent: Vec<(String, Spent)> =
         world.backends.spent().into_iter().filter(|(_, spent)| spent.calls + spent.unanswered > 0).collect();
     let width = spent.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -66,9 +72,7 @@ pub fn totals(world: &World, seconds: f64, output: &Output) {
         n => output
             .result(&format!("{} given again from the ledger, at no cost", count(n as usize, "kept reply"))),
     }
-    let calls: u64 = spent.iter().map(|(_, spent)| spent.calls).sum();
-    let calls = if spent.is_empty() { "no calls".to_string() } else { count(calls as usize, "call") };
-    output.result(&format!("{calls} in {seconds:.1} s"));
+    (!spent.is_empty()).then(|| spent.iter().map(|(_, spent)| spent.calls).sum())
 }
 
 fn backend_line(name: &str, width: usize, spent: &Spent) -> String {

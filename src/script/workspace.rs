@@ -113,7 +113,7 @@ impl Workspace {
 
     /// The variables, in the order in which they came: name, whether it is constant, value.
     pub fn variables(&self) -> impl Iterator<Item = (&str, bool, &Dynamic)> {
-        self.scope.iter_raw()
+        (&self.scope).into_iter().map(|(name, value, _)| (name, value.is_read_only(), value))
     }
 
     /// A variable's value.

@@ -276,6 +276,16 @@ impl Project {
         }
     }
 
+    /// Adds to such a file, which is made with what is above it when it is not there; others may not read it.
+    pub fn append_private(&self, name: &str, text: &str) -> Result<()> {
+        use cap_std::fs::{OpenOptions, OpenOptionsExt};
+        let failed = |e| atomic::disk_error("write", Path::new(name), &e);
+        atomic::make_parents(&self.dir, Path::new(name))?;
+        let options = OpenOptions::new().append(true).create(true).mode(0o600).clone();
+        let mut file = self.dir.open_with(name, &options).map_err(failed)?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)
+    }
+
     /// The text of a script below `scripts/`.
     pub fn script_text(&self, path: &str) -> Result<String> {
         let real = paths::resolve(&self.dir, path)?;

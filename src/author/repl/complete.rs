@@ -39,6 +39,9 @@ const ASK: &[&str] = &["get_backend", "get_backends"];
 impl Repl {
     /// The ways to go on behind `text`, and how many bytes at its end they replace.
     pub fn complete(&self, text: &str) -> (usize, Vec<Candidate>) {
+        if text.rsplit_once('\n').is_some_and(|(_, line)| line.trim().is_empty()) {
+            return (0, vec![Candidate::plain("  ")]);
+        }
         let (begun, mut found) = match context(text) {
             Context::Command(begun) => {
                 (begun, COMMANDS.iter().map(|known| Candidate::plain(known.name)).collect())

@@ -23,7 +23,7 @@ impl Repl {
         }
         let found = self.own_help(name).or_else(|| self.variable_help(name)).or_else(|| self.module_help(name));
         let found = found.or_else(|| self.reference_help(name)).or_else(|| command_help(name));
-        found.or_else(|| self.signature_help(name)).ok_or_else(|| self.unknown(name))
+        found.or_else(|| self.signature_help(name, &[])).ok_or_else(|| self.unknown(name))
     }
 
     /// A function of an entry, a loaded script, or an imported module (`p::f`).
@@ -72,22 +72,26 @@ impl Repl {
     fn reference_help(&self, name: &str) -> Option<String> {
         let entries = reference::entries();
         let plain = name.rsplit("::").next().unwrap_or(name);
-        let found: Vec<String> = entries.iter().filter(|entry| entry.name == plain).map(entry_help).collect();
-        (!found.is_empty()).then(|| found.join("\n\n"))
+        let found: Vec<&Entry> = entries.iter().filter(|entry| entry.name == plain).collect();
+        let known: Vec<&str> = found.iter().flat_map(|entry| &entry.signatures).map(String::as_str).collect();
+        let others = self.signature_help(plain, &known).filter(|_| plain == name);
+        let words = found.iter().map(|entry| entry_help(entry)).chain(others);
+        (!found.is_empty()).then(|| words.collect::<Vec<_>>().join("\n\n"))
     }
 
-    /// The language's own functions have no words.
-    fn signature_help(&self, name: &str) -> Option<String> {
+    /// The language's own functions have no words; those that are told already are left out.
+    fn signature_help(&self, name: &str, told: &[&str]) -> Option<String> {
         let engine = &self.session.engine;
         let mut lines: Vec<&str> = Vec::new();
         for signature in engine.library().signatures(engine.engine()).overloads(name) {
-            if !lines.contains(&signature.text.as_str()) && !signature.text.contains("f32") {
-                lines.push(&signature.text);
+            let text = signature.text.as_str();
+            if !lines.contains(&text) && !told.contains(&text) && !text.contains("f32") {
+                lines.push(text);
             }
         }
         let word = keywords().any(|word| word == name).then(|| format!("{name}(...)"));
         let text = if lines.is_empty() { word? } else { lines.join("\n") };
-        Some(format!("{text}\n\na function of the language itself: https://rhai.rs/book"))
+        Some(format!("{text}\n\nof the language itself: https://rhai.rs/book"))
     }
 
     fn unknown(&self, name: &str) -> Error {

@@ -1,17 +1,14 @@
 //! How entries are kept for the next session: a line each, those of several lines in one.
 
-/// Entries that are read from a history.
-const MOST: usize = 2000;
-
 /// An entry as a line of the history.
 pub fn to_line(entry: &str) -> String {
     format!("{}\n", entry.replace('\\', "\\\\").replace('\n', "\\n"))
 }
 
-/// The newest entries of a history, the oldest first.
-pub fn entries(history: &str) -> Vec<String> {
+/// The newest entries of a history, so many at the most, the oldest first.
+pub fn entries(history: &str, most: usize) -> Vec<String> {
     let lines: Vec<&str> = history.lines().filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(MOST)..].iter().map(|line| of_line(line)).collect()
+    lines[lines.len().saturating_sub(most)..].iter().map(|line| of_line(line)).collect()
 }
 
 fn of_line(line: &str) -> String {
@@ -39,7 +36,7 @@ mod tests {
         let all = ["1 + 1", "fn f() {\n  \"a\\n\"\n}", "\"\\\\\""];
         let history: String = all.iter().map(|entry| to_line(entry)).collect();
         assert_eq!(history.lines().count(), 3);
-        assert_eq!(entries(&history), all);
-        assert_eq!(entries(&"x\n".repeat(5000)).len(), MOST);
+        assert_eq!(entries(&history, 9), all);
+        assert_eq!(entries(&"x\n".repeat(5000), 9).len(), 9);
     }
 }

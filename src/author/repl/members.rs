@@ -41,7 +41,7 @@ fn is_method_of(text: &str, of: &str) -> bool {
 
 /// The type of the first parameter: `f(text: string, ...)`.
 fn first_type(text: &str) -> Option<&str> {
-    let (_, parameters) = text.split_once('(')?;
+    let (_, parameters) = text.split_once('(').filter(|(name, _)| !name.contains('.'))?;
     let first = parameters.split([',', ')']).next()?;
     first.split_once(": ").map(|(_, kind)| kind.trim())
 }

@@ -6,6 +6,7 @@ pub mod complete;
 pub mod context;
 pub mod fold;
 pub mod help;
+mod hidden;
 pub mod hint;
 pub mod history;
 pub mod input;
@@ -66,14 +67,26 @@ impl Repl {
         input::is_incomplete(&parser, self.workspace.scope(), text)
     }
 
+    /// The number of the next entry.
+    pub fn next(&self) -> usize {
+        self.entries + 1
+    }
+
+    /// Makes an end of what stopped the last entry. To be called between entries.
+    pub fn settle(&self) {
+        // What cannot be settled is told to the next entry.
+        let _ = self.session.world.stop.renew();
+    }
+
     /// Evaluates an entry. Its mistakes are told before anything of it runs.
     pub fn enter(&mut self, text: &str) -> Result<Dynamic, Vec<Error>> {
-        self.session.world.stop.renew().map_err(|error| vec![error])?;
+        self.session.world.stop.check().map_err(|error| vec![error])?;
         self.entries += 1;
         let path = format!("entry {}", self.entries);
         let limits = &self.session.world.config.limits;
         let loaded = self.workspace.load(&self.session.engine, limits, &path, text);
-        let unit = loaded.map_err(|error| vec![self.advised(error)])?;
+        let unit = loaded.map_err(|error| vec![error])?;
+        hidden::check(&unit, &self.workspace).map_err(|error| vec![error])?;
         errors(check::entry(&self.session, &unit, &self.workspace))?;
         let run = self.run_of_entry(&unit);
         let value = self.run(&unit, run).map_err(|error| vec![error])?;
@@ -85,7 +98,7 @@ impl Repl {
 
     /// Runs a script's top level here, and brings its functions.
     pub fn load(&mut self, path: &str, text: &str) -> Result<(), Vec<Error>> {
-        self.session.world.stop.renew().map_err(|error| vec![error])?;
+        self.session.world.stop.check().map_err(|error| vec![error])?;
         let unit = self.session.load_entry(path, text).map_err(|error| vec![error])?;
         errors(check::scripts(&self.session, &[path]))?;
         if !self.loaded.iter().any(|known| known == path) {
@@ -152,21 +165,6 @@ impl Repl {
             }
         }
         units
-    }
-
-    /// A function does not see the session's variables, any more than those of a script.
-    fn advised(&self, error: Error) -> Error {
-        let name = error.message().strip_prefix("unknown variable `").map(|rest| rest.trim_end_matches('`'));
-        match name.filter(|name| self.workspace.variable(name).is_some()) {
-            Some(name) => {
-                let hint = format!(
-                    "a function does not see variables from outside: pass `{name}` as a parameter, or declare it as \
-                     `const {name}` and write `global::{name}`"
-                );
-                error.hint(hint)
-            }
-            None => error,
-        }
     }
 }
 
