@@ -36,6 +36,7 @@ mod progress;
 mod races;
 mod rate_limits;
 mod reference;
+mod repl;
 mod replay;
 mod retry;
 mod script_tests;

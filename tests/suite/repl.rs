@@ -1,0 +1,7 @@
+//! `fthost repl`, at a real terminal and from a pipe.
+
+mod editing;
+mod entries;
+mod pipe;
+mod screen;
+mod stopping;
