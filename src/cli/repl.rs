@@ -172,7 +172,8 @@ impl Shell {
     fn reload(&self) -> Result<(), Vec<Error>> {
         let found = self.repl.borrow_mut().reload();
         for path in &found.changed {
-            let again = if found.loaded.contains(path) { " (its functions; `:load` runs it again)" } else { "" };
+            let again =
+                if found.loaded.contains(path) { " (its functions; `:load` runs it again)" } else { "" };
             self.output.remark(&format!("{path} is new{again}"));
         }
         if found.changed.is_empty() && found.broken.is_empty() {
@@ -206,5 +207,6 @@ impl Shell {
 }
 
 fn nothing_named(command: &str, argument: &str) -> Error {
-    Error::new(Kind::Usage, format!("{command} needs something behind it")).hint(format!("{command} {argument}"))
+    Error::new(Kind::Usage, format!("{command} needs something behind it"))
+        .hint(format!("{command} {argument}"))
 }

@@ -164,10 +164,8 @@ impl Library {
         };
         match unit.imports.iter().find(comes_back) {
             None => Ok(()),
-            Some((import, position)) => {
-                Err(imports_each_other(&cycle(&[unit.path.clone(), import.clone()]))
-                    .at(place_in(unit, *position)))
-            }
+            Some((import, position)) => Err(imports_each_other(&cycle(&[unit.path.clone(), import.clone()]))
+                .at(place_in(unit, *position))),
         }
     }
 

@@ -13,7 +13,14 @@ use super::raise::ScriptResult;
 /// Resolves imports from the library, each module evaluated once for as long as its unit stays the same.
 pub struct LibraryResolver {
     library: Arc<Library>,
-    modules: RwLock<HashMap<String, (Arc<Unit>, Shared<Module>)>>,
+    modules: RwLock<HashMap<String, Evaluated>>,
+}
+
+/// A module, and the unit that it was made of.
+#[derive(Clone)]
+struct Evaluated {
+    of: Arc<Unit>,
+    module: Shared<Module>,
 }
 
 impl LibraryResolver {
@@ -38,14 +45,14 @@ impl LibraryResolver {
             None => self.library.load(engine, &path)?,
         };
         let known = self.modules.read().ok().and_then(|known| known.get(&path).cloned());
-        if let Some((_, module)) = known.filter(|(of, _)| Arc::ptr_eq(of, &unit)) {
-            return Ok(module);
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.of, &unit)) {
+            return Ok(known.module);
         }
         let module: Shared<Module> = evaluate(engine, tag, &unit)
             .map_err(|e| Box::new(EvalAltResult::ErrorInModule(path.clone(), e, position)))?
             .into();
         if let Ok(mut known) = self.modules.write() {
-            known.insert(path, (unit, module.clone()));
+            known.insert(path, Evaluated { of: unit, module: module.clone() });
         }
         Ok(module)
     }

@@ -34,13 +34,7 @@ pub struct Workspace {
 
 impl Workspace {
     /// Parses a text that may use all that is here, and loads it as `path` with what it imports.
-    pub fn load(
-        &self,
-        engine: &ScriptEngine,
-        limits: &Limits,
-        path: &str,
-        text: &str,
-    ) -> Result<Arc<Unit>> {
+    pub fn load(&self, engine: &ScriptEngine, limits: &Limits, path: &str, text: &str) -> Result<Arc<Unit>> {
         let parsed = self.parser(limits).compile_with_scope(&self.scope, text);
         let bare = engine.engine();
         let ast = parsed.map_err(|e| words::parse_error(bare, path, text, &e))?;
@@ -193,13 +187,8 @@ fn module(engine: &ScriptEngine, name: &str, ctx: &Ctx) -> Result<Shared<Module>
     let bare = engine.engine();
     let mut global = bare.new_global_runtime_state();
     global.tag = Dynamic::from(ctx.clone());
-    let resolved = bare.module_resolver().resolve_raw(
-        bare,
-        &mut global,
-        &mut Scope::new(),
-        name,
-        rhai::Position::NONE,
-    );
+    let resolved =
+        bare.module_resolver().resolve_raw(bare, &mut global, &mut Scope::new(), name, rhai::Position::NONE);
     resolved.map_err(|e| super::trace::script_error(*e, bare, engine.library(), name))
 }
 

@@ -80,7 +80,9 @@ fn find(name: &str) -> Result<&'static Known> {
             None => "`:help` lists all".into(),
         }
     };
-    exact.or(only).ok_or_else(|| Error::new(Kind::Usage, format!("there is no command `:{name}`")).hint(hint()))
+    exact
+        .or(only)
+        .ok_or_else(|| Error::new(Kind::Usage, format!("there is no command `:{name}`")).hint(hint()))
 }
 
 #[cfg(test)]

@@ -66,7 +66,9 @@ pub fn context(text: &str) -> Context<'_> {
 }
 
 fn in_command(command: &str) -> Context<'_> {
-    let Some((name, argument)) = command.split_once(char::is_whitespace) else { return Context::Command(command) };
+    let Some((name, argument)) = command.split_once(char::is_whitespace) else {
+        return Context::Command(command);
+    };
     let is = |full: &str| !name.is_empty() && full.starts_with(name);
     let argument = argument.trim_start();
     match name {
@@ -82,7 +84,9 @@ fn in_code(text: &str) -> Context<'_> {
     let Some(last) = all.last() else { return Context::Name("") };
     match last.sort {
         Sort::Text('"' | '`') if last.open => in_text(text, &all, last),
-        Sort::Comment if last.open || last.of(text).starts_with("//") && last.end == text.len() => Context::Nothing,
+        Sort::Comment if last.open || last.of(text).starts_with("//") && last.end == text.len() => {
+            Context::Nothing
+        }
         Sort::Number if last.end == text.len() => Context::Nothing,
         Sort::Word if last.end == text.len() => word(text, &all[..all.len() - 1], last.of(text)),
         _ => word(text, &all, ""),
@@ -209,7 +213,8 @@ fn array<'a>(text: &'a str, before: &[Token]) -> Receiver<'a> {
 
 fn result<'a>(text: &'a str, before: &[Token]) -> Receiver<'a> {
     let name = opening(text, before).and_then(|open| before.get(open.checked_sub(1)?));
-    name.filter(|token| token.sort == Sort::Word).map_or(Receiver::Unknown, |token| Receiver::Result(token.of(text)))
+    name.filter(|token| token.sort == Sort::Word)
+        .map_or(Receiver::Unknown, |token| Receiver::Result(token.of(text)))
 }
 
 #[cfg(test)]

@@ -215,7 +215,9 @@ fn shown_key(key: &str) -> String {
 
 fn function(value: &Dynamic) -> String {
     match value.read_lock::<FnPtr>() {
-        Some(function) if !function.fn_name().starts_with("anon$") => format!("Fn(\"{}\")", function.fn_name()),
+        Some(function) if !function.fn_name().starts_with("anon$") => {
+            format!("Fn(\"{}\")", function.fn_name())
+        }
         _ => "a closure".into(),
     }
 }
@@ -239,7 +241,10 @@ mod tests {
 
     #[test]
     fn small_values_are_shown_as_they_are_written() {
-        assert_eq!(shown("[1, 2.5, \"a\\n\\\"b\\\"\", (), true, 'c']"), r#"[1, 2.5, "a\n\"b\"", (), true, 'c']"#);
+        assert_eq!(
+            shown("[1, 2.5, \"a\\n\\\"b\\\"\", (), true, 'c']"),
+            r#"[1, 2.5, "a\n\"b\"", (), true, 'c']"#
+        );
         assert_eq!(shown("#{b: #{}, a: [], \"x y\": 1}"), r#"#{a: [], b: #{}, "x y": 1}"#);
         assert_eq!(shown("\"one line\""), "\"one line\"");
         assert_eq!(shown("`two\nlines`"), "`two\nlines`");
@@ -249,7 +254,10 @@ mod tests {
     #[test]
     fn large_values_are_a_few_lines() {
         let text = shown("let s = \"word \"; s.pad(1000000, \"word \"); s");
-        assert!(text.len() < 2000 && text.ends_with("... of 1,000,000 characters (:full shows all)"), "{text}");
+        assert!(
+            text.len() < 2000 && text.ends_with("... of 1,000,000 characters (:full shows all)"),
+            "{text}"
+        );
         let lines = shown("let s = \"\"; for i in 0..3000 { s += `${i}\n`; } s");
         assert!(lines.lines().count() < 20, "{lines}");
         let array = shown("let a = []; a.pad(100000, 7); a");

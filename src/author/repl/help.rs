@@ -21,7 +21,8 @@ impl Repl {
         if name.is_empty() {
             return Ok(overview());
         }
-        let found = self.own_help(name).or_else(|| self.variable_help(name)).or_else(|| self.module_help(name));
+        let found =
+            self.own_help(name).or_else(|| self.variable_help(name)).or_else(|| self.module_help(name));
         let found = found.or_else(|| self.reference_help(name)).or_else(|| command_help(name));
         found.or_else(|| self.signature_help(name, &[])).ok_or_else(|| self.unknown(name))
     }
@@ -35,7 +36,8 @@ impl Repl {
         let own = self.workspace().units().iter().rev().find_map(|unit| function_help(unit, name, ""));
         own.or_else(|| {
             let imports = self.workspace().imports().iter();
-            let mut units = imports.filter_map(|i| Some((self.imported(&i.alias)?, format!("{}::", i.alias))));
+            let mut units =
+                imports.filter_map(|i| Some((self.imported(&i.alias)?, format!("{}::", i.alias))));
             units.find_map(|(unit, prefix)| function_help(&unit, name, &prefix))
         })
     }
@@ -106,7 +108,8 @@ impl Repl {
         let error = Error::new(Kind::Usage, format!("nothing is called `{name}`"));
         match suggest::nearest(name, all.chain(commands)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint("`:help` lists the commands, Tab what there is, `fthost docs` prints the reference"),
+            None => error
+                .hint("`:help` lists the commands, Tab what there is, `fthost docs` prints the reference"),
         }
     }
 
@@ -123,8 +126,10 @@ impl Repl {
         for unit in self.workspace().units().iter().rev() {
             for function in defined(unit) {
                 let line = format!("{}  ({})", function.shown(), unit.path);
-                let hidden = functions.iter().any(|known| known.starts_with(&format!("fn {}(", function.name))
-                    && known.matches(", ").count() + 1 == function.params.len().max(1));
+                let hidden = functions.iter().any(|known| {
+                    known.starts_with(&format!("fn {}(", function.name))
+                        && known.matches(", ").count() + 1 == function.params.len().max(1)
+                });
                 if !hidden {
                     functions.push(line);
                 }

@@ -37,7 +37,8 @@ fn first(unit: &Unit, workspace: &Workspace) -> Option<(String, Position)> {
     unit.ast.walk(&mut |path| collect(path, &mut all));
     let declared = declared(unit);
     let inside = all.into_iter().filter(|found| !outside.contains(found));
-    let of_session = inside.filter(|(name, _)| workspace.variable(name).is_some() && !declared.contains(name));
+    let of_session =
+        inside.filter(|(name, _)| workspace.variable(name).is_some() && !declared.contains(name));
     of_session.min_by_key(|(_, position)| *position)
 }
 

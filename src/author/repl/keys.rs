@@ -5,8 +5,21 @@ use crate::llm::Secret;
 use crate::work::World;
 
 /// How keys of well-known services begin.
-const BEGINNINGS: &[&str] =
-    &["sk-", "AIza", "AKIA", "hf_", "ghp_", "gho_", "github_pat_", "glpat-", "gsk_", "xai-", "xox", "r8_", "ya29."];
+const BEGINNINGS: &[&str] = &[
+    "sk-",
+    "AIza",
+    "AKIA",
+    "hf_",
+    "ghp_",
+    "gho_",
+    "github_pat_",
+    "glpat-",
+    "gsk_",
+    "xai-",
+    "xox",
+    "r8_",
+    "ya29.",
+];
 
 /// How much must stand behind such a beginning.
 const BEHIND: usize = 10;
@@ -43,7 +56,10 @@ fn is_random(piece: &str) -> bool {
     let has = |is: fn(&char) -> bool| piece.chars().any(|c| is(&c));
     let both_cases = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase);
     let in_one = piece.chars().all(|c| c.is_ascii_alphanumeric());
-    piece.len() >= LONG && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic) && (both_cases || in_one)
+    piece.len() >= LONG
+        && has(char::is_ascii_digit)
+        && has(char::is_ascii_alphabetic)
+        && (both_cases || in_one)
 }
 
 #[cfg(test)]

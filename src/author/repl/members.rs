@@ -17,7 +17,8 @@ pub struct Member {
 pub fn members(signatures: &Signatures, of: &str, is_host: &dyn Fn(&str) -> bool) -> Vec<Member> {
     let mut found: Vec<Member> = Vec::new();
     for (name, overloads) in signatures.all() {
-        let (plain, is_property) = name.strip_prefix("get$").map_or((name, false), |property| (property, true));
+        let (plain, is_property) =
+            name.strip_prefix("get$").map_or((name, false), |property| (property, true));
         if plain.contains('$') || !plain.starts_with(|c: char| c.is_alphabetic()) {
             continue;
         }

@@ -11,10 +11,10 @@ pub mod hint;
 pub mod history;
 pub mod input;
 pub mod keys;
+mod members;
 pub mod paint;
 mod reload;
 pub mod scan;
-mod members;
 
 use std::sync::Arc;
 
@@ -83,9 +83,14 @@ impl Repl {
         self.session.world.stop.check().map_err(|error| vec![error])?;
         self.entries += 1;
         let path = format!("entry {}", self.entries);
-        let limits = &self.session.world.config.limits;
-        let loaded = self.workspace.load(&self.session.engine, limits, &path, text);
-        let unit = loaded.map_err(|error| vec![error])?;
+        let parse = |repl: &Repl| {
+            let limits = &repl.session.world.config.limits;
+            repl.workspace.load(&repl.session.engine, limits, &path, text)
+        };
+        let unit = match text.contains("import ") {
+            true => self.refreshed(parse)?,
+            false => parse(self).map_err(|error| vec![error])?,
+        };
         hidden::check(&unit, &self.workspace).map_err(|error| vec![error])?;
         errors(check::entry(&self.session, &unit, &self.workspace))?;
         let run = self.run_of_entry(&unit);
@@ -99,7 +104,7 @@ impl Repl {
     /// Runs a script's top level here, and brings its functions.
     pub fn load(&mut self, path: &str, text: &str) -> Result<(), Vec<Error>> {
         self.session.world.stop.check().map_err(|error| vec![error])?;
-        let unit = self.session.load_entry(path, text).map_err(|error| vec![error])?;
+        let unit = self.refreshed(|repl| repl.session.load_entry(path, text))?;
         errors(check::scripts(&self.session, &[path]))?;
         if !self.loaded.iter().any(|known| known == path) {
             self.loaded.push(path.into());

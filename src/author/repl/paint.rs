@@ -3,8 +3,9 @@
 use super::scan::{Sort, Token, tokens};
 
 const KEYWORDS: &[&str] = &[
-    "as", "break", "catch", "const", "continue", "do", "else", "export", "false", "fn", "for", "global", "if",
-    "import", "in", "let", "loop", "private", "return", "switch", "this", "throw", "true", "try", "until", "while",
+    "as", "break", "catch", "const", "continue", "do", "else", "export", "false", "fn", "for", "global",
+    "if", "import", "in", "let", "loop", "private", "return", "switch", "this", "throw", "true", "try",
+    "until", "while",
 ];
 
 const RESET: &str = "\x1b[0m";
@@ -31,7 +32,8 @@ pub fn painted(text: &str, cursor: usize) -> String {
     let (mut out, mut at) = (String::with_capacity(text.len() * 2), 0);
     for (i, token) in all.iter().enumerate() {
         out.push_str(&text[at..token.start]);
-        let colour = if pair.is_some_and(|(a, b)| i == a || i == b) { Some(BRACKET) } else { colour(text, token) };
+        let colour =
+            if pair.is_some_and(|(a, b)| i == a || i == b) { Some(BRACKET) } else { colour(text, token) };
         match colour {
             Some(colour) => out.push_str(&format!("{colour}{}{RESET}", token.of(text))),
             None => out.push_str(token.of(text)),
@@ -93,6 +95,9 @@ mod tests {
     #[test]
     fn brackets_stand_out_in_pairs() {
         let shown = painted("f([1])", 6);
-        assert!(shown.starts_with("f\x1b[1;33m(\x1b[0m[") && shown.ends_with("]\x1b[1;33m)\x1b[0m"), "{shown:?}");
+        assert!(
+            shown.starts_with("f\x1b[1;33m(\x1b[0m[") && shown.ends_with("]\x1b[1;33m)\x1b[0m"),
+            "{shown:?}"
+        );
     }
 }

@@ -37,9 +37,24 @@ impl Repl {
         found
     }
 
+    /// Loads something with the modules as they stand there now: who imports one that was edited means the new one.
+    pub(super) fn refreshed(
+        &mut self,
+        load: impl FnOnce(&Repl) -> Result<Arc<Unit>>,
+    ) -> Result<Arc<Unit>, Vec<Error>> {
+        let mut broken = self.reload().broken;
+        let unit = load(self).map_err(|error| vec![error])?;
+        let reached = self.session.engine.library().reachable(&unit.path);
+        broken.retain(|error| {
+            error.place().is_some_and(|place| reached.iter().any(|unit| unit.path == place.file))
+        });
+        if broken.is_empty() { Ok(unit) } else { Err(broken) }
+    }
+
     /// The project's scripts that are loaded; entries are none.
     fn scripts(&self) -> Vec<Arc<Unit>> {
-        let is_script = |unit: &Arc<Unit>| unit.path.starts_with("scripts/") || self.loaded.contains(&unit.path);
+        let is_script =
+            |unit: &Arc<Unit>| unit.path.starts_with("scripts/") || self.loaded.contains(&unit.path);
         self.session.engine.library().units().into_iter().filter(is_script).collect()
     }
 

@@ -64,7 +64,9 @@ impl Scan<'_> {
         let Some(first) = self.rest().chars().next() else { return };
         match first {
             _ if first.is_whitespace() => self.at += first.len_utf8(),
-            _ if first.is_alphabetic() || first == '_' => self.take(Sort::Word, |c| c.is_alphanumeric() || c == '_'),
+            _ if first.is_alphabetic() || first == '_' => {
+                self.take(Sort::Word, |c| c.is_alphanumeric() || c == '_')
+            }
             '0'..='9' => self.number(),
             '"' | '\'' => self.quoted(first),
             '`' => {
@@ -93,7 +95,8 @@ impl Scan<'_> {
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
         let bytes = self.rest().as_bytes();
         let whole = self.rest().find(|c| !is_part(c)).unwrap_or(bytes.len());
-        let fraction = bytes.get(whole) == Some(&b'.') && bytes.get(whole + 1).is_some_and(u8::is_ascii_digit);
+        let fraction =
+            bytes.get(whole) == Some(&b'.') && bytes.get(whole + 1).is_some_and(u8::is_ascii_digit);
         let more = if fraction { self.rest()[whole + 1..].find(|c| !is_part(c)) } else { Some(0) };
         let length = match (fraction, more) {
             (true, Some(more)) => whole + 1 + more,
@@ -121,7 +124,8 @@ impl Scan<'_> {
     /// A text between backticks, or what follows on a `${...}` in it, up to its end or the next `${`.
     fn piece(&mut self, start: usize) {
         let rest = self.rest();
-        let end = rest.char_indices().find(|(i, c)| *c == '`' || rest[*i..].starts_with("${")).map(|(i, _)| i);
+        let end =
+            rest.char_indices().find(|(i, c)| *c == '`' || rest[*i..].starts_with("${")).map(|(i, _)| i);
         let (length, inner) = match end {
             Some(i) if rest[i..].starts_with('`') => (i + 1, false),
             Some(i) => (i, true),
@@ -231,9 +235,10 @@ mod tests {
     fn what_is_open_is_known() {
         assert_eq!(shown("\"abc"), ["\"abc<"]);
         assert_eq!(shown("`a\nb"), ["`a\nb<"]);
-        assert_eq!(shown("`a ${f(#{x: 1})} b` + 1"), [
-            "`a ", "${", "f", "(", "#{", "x", ":", "1", "}", ")", "}", " b`", "+", "1"
-        ]);
+        assert_eq!(
+            shown("`a ${f(#{x: 1})} b` + 1"),
+            ["`a ", "${", "f", "(", "#{", "x", ":", "1", "}", ")", "}", " b`", "+", "1"]
+        );
         assert_eq!(shown("/* a"), ["/* a<"]);
         let text = "f([1, #{a: (";
         assert_eq!(open_brackets(text, &tokens(text)).len(), 4);

@@ -82,7 +82,9 @@ fn greet(shell: &Shell, in_project: bool) {
     let root = shell.repl.borrow().session.world.project.root().display().to_string();
     let place = if in_project { root } else { "no project here: the shipped configuration".into() };
     let version = env!("CARGO_PKG_VERSION");
-    shell.output.remark(&format!("fthost {version}, {place}\n:help lists the commands, Tab completes, Ctrl-D leaves"));
+    shell.output.remark(&format!(
+        "fthost {version}, {place}\n:help lists the commands, Tab completes, Ctrl-D leaves"
+    ));
 }
 
 /// The entries of earlier sessions; none when they cannot be read.

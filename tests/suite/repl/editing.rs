@@ -90,7 +90,11 @@ fn colours_where_they_are_wanted() {
 fn entries_are_kept_for_the_next_session_and_keys_are_not() {
     let project = TestProject::of("");
     project.write(".env", "MY_KEY=\"plainkeyvalue\"\n");
-    project.edit("config/fthost.yaml", "backends:", "backends:\n  mine: {kind: openai, model: m, api_key_env: MY_KEY}");
+    project.edit(
+        "config/fthost.yaml",
+        "backends:",
+        "backends:\n  mine: {kind: openai, model: m, api_key_env: MY_KEY}",
+    );
     let mut terminal = Terminal::repl(&project, &[]);
     terminal.entry(1, "1 + 41");
     terminal.enter("fn f() {");
@@ -159,5 +163,13 @@ fn edited_modules_are_seen_after_a_reload() {
     terminal.prompt(4);
     terminal.entry(4, "f()");
     terminal.shows("\n[23, 33]\n");
+    // Who imports a module once more means it as it stands there.
+    terminal.enter("import \"inner\" as i;");
+    terminal.shows("script is incomplete");
+    terminal.prompt(6);
+    project.write("scripts/inner.rhai", "fn n() { 44 }");
+    terminal.entry(6, "import \"inner\" as i;");
+    terminal.entry(7, "[i::n(), f()]");
+    terminal.shows("\n[44, [45, 33]]\n");
     terminal.leave();
 }

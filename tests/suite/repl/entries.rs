@@ -50,7 +50,9 @@ fn errors_show_the_line_of_the_entry_that_they_are_in() {
 
 #[test]
 fn functions_see_no_variables_and_are_told_so() {
-    let ran = run("let x = 1;\nfn f() { x }\nconst K = 2;\nfn g() { K }\nlet b = 1;\nfn h(a) { let b = a; let c = |n| n + b; c.call(1) }\nh(4)");
+    let ran = run(
+        "let x = 1;\nfn f() { x }\nconst K = 2;\nfn g() { K }\nlet b = 1;\nfn h(a) { let b = a; let c = |n| n + b; c.call(1) }\nh(4)",
+    );
     let ran = ran.exits(2).says("pass `x` as a parameter").says("write `global::K`");
     assert_eq!(ran.out, "5\n");
 }
