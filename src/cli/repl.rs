@@ -3,7 +3,7 @@
 mod interrupts;
 mod terminal;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{BufRead, IsTerminal};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,8 +35,7 @@ pub fn run(common: &Common, args: &Arguments, output: &Output) -> Result<u8> {
         false => shell.read_all(std::io::stdin().lock())?,
     }
     shell.repl.borrow().session.world.close();
-    let failed = !interactive && shell.failed.borrow().to_owned();
-    Ok(if failed { exit::MISTAKE } else { exit::DONE })
+    Ok(if interactive { exit::DONE } else { shell.code.get() })
 }
 
 fn open(common: &Common, args: &Arguments, interactive: bool, output: &Output) -> Result<Shell> {
@@ -49,7 +48,7 @@ fn open(common: &Common, args: &Arguments, interactive: bool, output: &Output) -
     let interrupts = Interrupts::listen(&world, interactive)?;
     output.watch(Box::new(move || world.backends.spent()));
     let repl = Rc::new(RefCell::new(Repl::new(session)));
-    Ok(Shell { repl, output: output.clone(), interrupts, failed: RefCell::new(false) })
+    Ok(Shell { repl, output: output.clone(), interrupts, code: Cell::new(exit::DONE) })
 }
 
 /// What takes entries and tells what comes of them.
@@ -57,8 +56,8 @@ struct Shell {
     repl: Rc<RefCell<Repl>>,
     output: Output,
     interrupts: Arc<Interrupts>,
-    /// Whether anything went wrong.
-    failed: RefCell<bool>,
+    /// What went wrong so far, for who reads no screen.
+    code: Cell<u8>,
 }
 
 /// Whether to go on.
@@ -79,7 +78,9 @@ impl Shell {
                 entry.push('\n');
                 continue;
             }
-            if self.take(&std::mem::take(&mut entry)) == Next::End {
+            // Ctrl-C means all entries, where nobody types them.
+            let next = self.take(&std::mem::take(&mut entry));
+            if next == Next::End || self.code.get() == exit::INTERRUPTED {
                 return Ok(());
             }
         }
@@ -123,7 +124,13 @@ impl Shell {
                 _ => self.output.error(error),
             }
         }
-        *self.failed.borrow_mut() |= result.is_err() || !failures.is_empty();
+        let interrupted = |errors: &Vec<Error>| errors.iter().any(|error| error.kind() == Kind::Interrupted);
+        let code = match &result {
+            Err(errors) if interrupted(errors) => exit::INTERRUPTED,
+            Ok(()) if failures.is_empty() => exit::DONE,
+            _ => exit::MISTAKE,
+        };
+        self.code.set(self.code.get().max(code));
         self.repl.borrow().settle();
     }
 

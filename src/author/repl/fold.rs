@@ -154,14 +154,12 @@ impl Fold<'_> {
 
     /// A text that is the value itself: one of several lines as it stands, between backticks.
     fn long_text(&self, text: &str) -> String {
-        if !text.contains('\n') && text.chars().take(TEXT.1 + 1).count() <= TEXT.1 {
-            return quoted(text);
-        }
+        let written = |part: &str| if text.contains('\n') { format!("`{part}`") } else { quoted(part) };
         let by_length = text.char_indices().nth(TEXT.0).map(|(end, _)| end);
         let by_lines = text.match_indices('\n').nth(TEXT_LINES).map(|(end, _)| end);
         match by_length.into_iter().chain(by_lines).min() {
-            Some(end) => format!("`{}`{}", &text[..end], characters(text)),
-            None => format!("`{text}`"),
+            Some(end) => format!("{}{}", written(&text[..end]), characters(text)),
+            None => written(text),
         }
     }
 }

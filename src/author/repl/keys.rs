@@ -35,10 +35,16 @@ pub fn holds_key(world: &World, text: &str) -> bool {
     looks_like_key(text) || known(world).any(|key| key.redact(text) != text)
 }
 
-/// The keys that the project knows.
+/// The keys that the project knows: those that its backends name, and all that stands in `.env`.
 fn known(world: &World) -> impl Iterator<Item = Secret> + '_ {
-    let named = world.config.backends.values().flat_map(key_variables);
-    named.chain(USUAL.iter().copied()).filter_map(|name| (world.secrets)(name)).map(Secret::new)
+    let named = world.config.backends.values().flat_map(key_variables).chain(USUAL.iter().copied());
+    let file = world.project.read_private(".env").ok().flatten().unwrap_or_default();
+    let in_file = file.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| {
+        let name = name.trim();
+        name.strip_prefix("export ").unwrap_or(name).trim().to_string()
+    });
+    let names: Vec<String> = named.map(str::to_string).chain(in_file).collect();
+    names.into_iter().filter_map(|name| (world.secrets)(&name)).map(Secret::new)
 }
 
 /// Whether a text holds what looks like a key.

@@ -23,9 +23,16 @@ impl Repl {
     pub fn reload(&mut self) -> Reloaded {
         let mut found = Reloaded::default();
         let before: Vec<Arc<Unit>> = self.scripts();
+        let texts: Vec<Result<String>> = before.iter().map(|unit| self.text_of(&unit.path)).collect();
+        let is_same = |(unit, text): (&Arc<Unit>, &Result<String>)| {
+            text.as_ref().is_ok_and(|text| **text == *unit.source)
+        };
+        if before.iter().zip(&texts).all(is_same) {
+            return found;
+        }
         // Also those that stay the same: they may import one that does not.
-        for unit in &before {
-            match self.text_of(&unit.path).and_then(|text| self.renew(&unit.path, &text)) {
+        for (unit, text) in before.iter().zip(texts) {
+            match text.and_then(|text| self.renew(&unit.path, &text)) {
                 Ok(renewed) if renewed.source != unit.source => found.changed.push(unit.path.clone()),
                 Ok(_) => {}
                 Err(error) => found.broken.push(error),
@@ -33,7 +40,9 @@ impl Repl {
         }
         self.refuse_mistakes(&before, &mut found);
         self.use_renewed(&mut found);
-        self.session.world.backends.forget_scripts();
+        if !found.changed.is_empty() {
+            self.session.world.backends.forget_scripts();
+        }
         found
     }
 

@@ -89,7 +89,7 @@ fn colours_where_they_are_wanted() {
 #[test]
 fn entries_are_kept_for_the_next_session_and_keys_are_not() {
     let project = TestProject::of("");
-    project.write(".env", "MY_KEY=\"plainkeyvalue\"\n");
+    project.write(".env", "MY_KEY=\"plainkeyvalue\"\nexport OTHER=othervalue\n");
     project.edit(
         "config/fthost.yaml",
         "backends:",
@@ -102,6 +102,7 @@ fn entries_are_kept_for_the_next_session_and_keys_are_not() {
     terminal.entry(3, "\"sk-proj-abcdefghijklmnopqrstuv\".len");
     terminal.shows("not kept in the history");
     terminal.entry(4, "\"plainkeyvalue\".len");
+    terminal.entry(5, "\"an othervalue\".len");
     terminal.leave();
     let history = project.read(".fthost/repl_history");
     assert_eq!(history, "1 + 41\nfn f() {\\n7 }\n");

@@ -1,6 +1,7 @@
 //! Ctrl-C, Ctrl-D and SIGTERM.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::screen::Terminal;
@@ -123,4 +124,19 @@ fn sigterm_ends_it_cleanly() {
     until("the call", || server.requests().len() == 2);
     terminate(terminal.pid());
     assert_eq!(terminal.ends(), 130);
+}
+
+#[test]
+fn ctrl_c_ends_entries_from_a_pipe() {
+    let project = TestProject::of("");
+    let mut command = project.command(&["repl"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut repl = command.spawn().unwrap();
+    let mut input = repl.stdin.take().unwrap();
+    let mut output = BufReader::new(repl.stdout.take().unwrap()).lines();
+    input.write_all(b"print(\"begun\"); sleep(1000)\nprint(\"next\")\n").unwrap();
+    assert_eq!(output.next().unwrap().unwrap(), "begun");
+    assert!(Command::new("kill").args(["-INT", &repl.id().to_string()]).status().unwrap().success());
+    assert_eq!(repl.wait().unwrap().code(), Some(130));
+    assert!(output.next().is_none());
 }
