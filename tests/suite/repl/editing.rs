@@ -19,6 +19,20 @@ fn an_entry_of_several_lines() {
 }
 
 #[test]
+fn what_is_typed_ahead_is_not_lost() {
+    let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+    terminal.press("1 + 41\rsleep(0.2)\r2 + 41\r");
+    terminal.last_line("4>");
+    terminal.shows("\n42\n");
+    terminal.shows("\n43\n");
+    terminal.press("sleep(0.3)\r");
+    terminal.press("3 + 41\r");
+    terminal.last_line("6>");
+    terminal.shows("\n44\n");
+    terminal.leave();
+}
+
+#[test]
 fn tab_completes() {
     let project = TestProject::shipped();
     let mut terminal = Terminal::repl(&project, &[]);
