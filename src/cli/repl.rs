@@ -17,6 +17,7 @@ use crate::author::repl::commands::{self, Command};
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::values;
+use crate::store::ledger::Sums;
 use crate::work::budget::Caps;
 use crate::work::settings::Settings;
 use interrupts::Interrupts;
@@ -41,7 +42,7 @@ pub fn run(common: &Common, args: &Arguments, output: &Output) -> Result<u8> {
 fn open(common: &Common, args: &Arguments, interactive: bool, output: &Output) -> Result<Shell> {
     let mut world = project::open_or_bare(common, "repl", output)?;
     world.settings = Settings::parse(&args.setting)?;
-    world.cap(Caps { usd: args.max_usd, calls: args.max_calls });
+    world.cap(Caps { usd: args.max_usd, calls: args.max_calls }, Sums::default());
     world.ledger.check()?;
     let session = Session::new(world);
     let world = session.world.clone();
