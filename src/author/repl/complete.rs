@@ -177,12 +177,20 @@ impl Repl {
             0 if ASK.contains(&call.name) => {
                 config.roles.keys().chain(config.backends.keys()).map(Candidate::plain).collect()
             }
-            0 if call.name == "setting" => {
-                let read = settings_read(&self.session.engine.library().units());
-                read.into_iter().map(Candidate::plain).collect()
-            }
+            0 if call.name == "setting" => self.settings(),
             _ => self.paths(begun),
         }
+    }
+
+    /// The keys that the loaded scripts read, and those that stand in the project's others.
+    fn settings(&self) -> Vec<Candidate> {
+        let project = &self.session.world.project;
+        let texts = project.list("scripts/**/*.rhai").unwrap_or_default().into_iter();
+        let texts: Vec<String> = texts.filter_map(|path| project.read_text(&path).ok()).collect();
+        let calls = texts.iter().flat_map(|text| text.split("setting(\"").skip(1));
+        let named = calls.filter_map(|rest| rest.split_once('"')).map(|(key, _)| key.to_string());
+        let loaded = settings_read(&self.session.engine.library().units());
+        loaded.into_iter().chain(named).map(Candidate::plain).collect()
     }
 
     /// The files and directories of the project that begin like this.

@@ -73,7 +73,7 @@ impl Repl {
 
     fn reference_help(&self, name: &str) -> Option<String> {
         let entries = reference::entries();
-        let plain = name.rsplit("::").next().unwrap_or(name);
+        let plain = name.rsplit([':', '.']).next().unwrap_or(name);
         let found: Vec<&Entry> = entries.iter().filter(|entry| entry.name == plain).collect();
         let known: Vec<&str> = found.iter().flat_map(|entry| &entry.signatures).map(String::as_str).collect();
         let others = self.signature_help(plain, &known).filter(|_| plain == name);

@@ -5,7 +5,8 @@ use crate::support::TestProject;
 
 #[test]
 fn an_entry_of_several_lines() {
-    let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+    let project = TestProject::of("");
+    let mut terminal = Terminal::repl(&project, &[]);
     terminal.enter("fn add(a, b) {");
     terminal.enter("  a + b");
     terminal.entry(1, "}");
@@ -20,7 +21,8 @@ fn an_entry_of_several_lines() {
 
 #[test]
 fn what_is_typed_ahead_is_not_lost() {
-    let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+    let project = TestProject::of("");
+    let mut terminal = Terminal::repl(&project, &[]);
     terminal.press("1 + 41\rsleep(0.2)\r2 + 41\r");
     terminal.last_line("4>");
     terminal.shows("\n42\n");
@@ -45,6 +47,7 @@ fn tab_completes() {
         ("get_backend(\"user_\t", "get_backend(\"user_sim"),
         ("read_text(\"config/taxo\t", "read_text(\"config/taxonomy.yaml"),
         ("process([], #{chec\t", "process([], #{checkpoint: "),
+        ("setting(\"pers\t", "setting(\"personas"),
         (":rel\t", ":reload"),
         (":load scripts/gen\t", ":load scripts/generate.rhai"),
         ("bac\t.na\t", "backend.name"),
@@ -62,6 +65,7 @@ fn tab_completes() {
     terminal.shows("Backend.complete(prompt");
     terminal.shows("Backend.model");
     terminal.press("\x03");
+    terminal.prompt(2);
     terminal.entry(2, "import \"prompts\" as p;");
     terminal.press("p::build_us\t");
     terminal.shows("3> p::build_user_prompt(");
@@ -70,7 +74,8 @@ fn tab_completes() {
 
 #[test]
 fn parameters_are_shown_while_typing() {
-    let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+    let project = TestProject::of("");
+    let mut terminal = Terminal::repl(&project, &[]);
     terminal.press("count_tokens(");
     terminal.shows("count_tokens(text: string)");
     terminal.press("\"a\"");

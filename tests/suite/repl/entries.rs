@@ -81,7 +81,7 @@ fn large_values_are_folded_and_shown_whole_on_demand() {
 #[test]
 fn help_knows_functions_of_the_host_of_modules_and_of_ones_own() {
     let lines = "/// Doubles a number.\n/// ```rhai\n/// double(2)   // -> 4\n/// ```\nfn double(n) { n * 2 }\n\
-        import \"std/text\" as t;\n:help double\n:help count_tokens\n:help t::padded\n:help std/rubric\n:help push\n:help t\n:help";
+        import \"std/text\" as t;\n:help double\n:help count_tokens\n:help t::padded\n:help std/rubric\n:help push\n:help t\n:help Backend.model\n:help";
     let ran = run(lines).exits(0);
     for expected in [
         "fn double(n)\nentry 1:5\n\nDoubles a number.\n\n  double(2)   // -> 4",
@@ -90,6 +90,7 @@ fn help_knows_functions_of_the_host_of_modules_and_of_ones_own() {
         "std/rubric",
         "array.push(",
         "fn quote(value)",
+        "Backend.model -> string",
         ":reload",
     ] {
         assert!(ran.out.contains(expected), "no {expected:?} in\n{}", ran.out);

@@ -23,7 +23,8 @@ fn stops(terminal: &mut Terminal, next: usize) {
 
 #[test]
 fn ctrl_c_stops_a_loop_and_keeps_the_session() {
-    let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+    let project = TestProject::of("");
+    let mut terminal = Terminal::repl(&project, &[]);
     terminal.entry(1, "let kept = 5; fn f() { 6 }");
     terminal.enter("kept = 7; print(\"begun\"); loop { }");
     terminal.last_line("begun");
@@ -62,6 +63,18 @@ fn ctrl_c_gives_up_a_call_and_the_next_one_works() {
 }
 
 #[test]
+fn ctrl_c_ends_a_wait_for_a_rate_limit() {
+    let server = ModelServer::start();
+    server.set_rule(|_| Answer::status(429).header("retry-after", "300"));
+    let project = TestProject::live(&server, "");
+    let mut terminal = Terminal::repl(&project, &[]);
+    terminal.enter("get_backend(\"assistant\").complete(\"hello\").content");
+    terminal.shows("waiting until");
+    stops(&mut terminal, 2);
+    terminal.leave();
+}
+
+#[test]
 fn ctrl_c_ends_a_job_which_goes_on_later_and_its_checkpoint_is_free() {
     let server = ModelServer::start();
     server.set_rule(|_| Answer::Hang);
@@ -81,7 +94,8 @@ fn ctrl_c_ends_a_job_which_goes_on_later_and_its_checkpoint_is_free() {
 
 #[test]
 fn ctrl_c_at_the_prompt_clears_the_line() {
-    let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+    let project = TestProject::of("");
+    let mut terminal = Terminal::repl(&project, &[]);
     terminal.press("let x = 1; thr");
     terminal.shows("thr");
     terminal.press("\x03");
@@ -97,8 +111,9 @@ fn ctrl_c_at_the_prompt_clears_the_line() {
 
 #[test]
 fn quit_leaves_as_ctrl_d_does() {
+    let project = TestProject::of("");
     for word in [":quit", ":q", "exit()", "quit"] {
-        let mut terminal = Terminal::repl(&TestProject::of(""), &[]);
+        let mut terminal = Terminal::repl(&project, &[]);
         terminal.enter(word);
         assert_eq!(terminal.ends(), 0, "{word}");
     }
