@@ -152,6 +152,6 @@ fn ctrl_c_ends_entries_from_a_pipe() {
     input.write_all(b"print(\"begun\"); sleep(1000)\nprint(\"next\")\n").unwrap();
     assert_eq!(output.next().unwrap().unwrap(), "begun");
     assert!(Command::new("kill").args(["-INT", &repl.id().to_string()]).status().unwrap().success());
+    assert!(output.next().is_none(), "what follows is not done");
     assert_eq!(repl.wait().unwrap().code(), Some(130));
-    assert!(output.next().is_none());
 }
