@@ -174,6 +174,8 @@ struct Inner {
     raw: Option<String>,
     /// The `kind` that a script threw, when it is one of its own.
     own_kind: Option<String>,
+    /// What sort of mistake it is, where `check` tells of it.
+    code: Option<&'static str>,
 }
 
 impl Error {
@@ -187,6 +189,7 @@ impl Error {
             trace: Vec::new(),
             raw: None,
             own_kind: None,
+            code: None,
         }))
     }
 
@@ -225,6 +228,12 @@ impl Error {
         self
     }
 
+    /// Names the sort of mistake, unless that is known already.
+    pub fn code(mut self, code: &'static str) -> Error {
+        self.0.code.get_or_insert(code);
+        self
+    }
+
     /// Adds the script's call trace, innermost call first.
     pub fn trace(mut self, trace: Vec<Frame>) -> Error {
         self.0.trace = trace;
@@ -254,6 +263,11 @@ impl Error {
     /// What scripts read as `e.kind`: a script's own kind, else the kind's name.
     pub fn kind_name(&self) -> &str {
         self.0.own_kind.as_deref().unwrap_or(self.0.kind.name())
+    }
+
+    /// What sort of mistake it is, in a word that `fthost check --explain` knows.
+    pub fn get_code(&self) -> Option<&'static str> {
+        self.0.code
     }
 
     /// What happened, in a sentence.

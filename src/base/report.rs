@@ -23,6 +23,12 @@ pub fn warning(error: &Error, color: bool) -> String {
     report(Level::WARNING, error, color)
 }
 
+/// The column behind the word that a report marks at a place; nothing when only the line is known.
+pub fn end_column(place: &Place) -> Option<usize> {
+    let span = word_at(&place.text, place.column)?;
+    Some(place.column + place.text[span].chars().count())
+}
+
 fn report(level: Level<'_>, error: &Error, color: bool) -> String {
     let mut elements: Vec<Element> = Vec::new();
     if let Some(place) = error.place() {
@@ -34,6 +40,10 @@ fn report(level: Level<'_>, error: &Error, color: bool) -> String {
         elements.push(Level::HELP.message(visible(hint)).into());
     }
     let title = level.primary_title(visible(error.message()));
+    let title = match error.get_code() {
+        Some(code) => title.id(code),
+        None => title,
+    };
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     format!("{}\n", renderer.term_width(WIDTH).render(&[title.elements(elements)]))
 }

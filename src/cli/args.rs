@@ -170,6 +170,9 @@ pub struct Check {
     /// Then ask every backend of the roles twice: in free text, and for JSON; costs a few tokens
     #[arg(long)]
     pub live: bool,
+    /// What a code means, with a wrong and a right example; without a code, the list of codes
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["live", "json"])]
+    pub explain: Option<String>,
     /// One JSON finding a line
     #[arg(long)]
     pub json: bool,

@@ -2,15 +2,19 @@
 
 use super::args::{Check, Common};
 use super::output::Output;
-use super::{exit, live, project};
-use crate::author::check::{self, Finding, Severity};
+use super::{exit, json, live, project};
+use crate::author::check::{self, Finding, Severity, codes};
 use crate::author::live::impatient;
-use crate::base::Result;
+use crate::base::config::Config;
 use crate::base::numbers::count;
+use crate::base::{Error, Kind, Result, suggest};
 use crate::host::Session;
 
 /// Checks the named scripts, or the whole project.
 pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
+    if let Some(code) = &args.explain {
+        return explain(code, output);
+    }
     let mut world = match project::open(common, "check --live", output) {
         Ok(world) => world,
         // A configuration that cannot be read is a finding like others: all its faults are named.
@@ -38,15 +42,30 @@ pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
     }
 }
 
-fn unreadable(common: &Common, output: &Output, error: crate::base::Error) -> Result<u8> {
+/// The faults of a configuration that cannot be read.
+fn unreadable(common: &Common, output: &Output, error: Error) -> Result<u8> {
     let path = project::root(common)?.join(project::CONFIG);
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let faults = crate::base::config::Config::faults(project::CONFIG, &text);
-    match faults.is_empty() {
-        true => output.error(&error),
-        false => faults.iter().for_each(|fault| output.error(fault)),
+    let faults = Config::faults(project::CONFIG, &text);
+    let faults = if faults.is_empty() { vec![error] } else { faults };
+    Ok(report(&faults.into_iter().map(Finding::of_config).collect::<Vec<_>>(), output))
+}
+
+/// What a code means, or without one the list of codes.
+fn explain(name: &str, output: &Output) -> Result<u8> {
+    if name.is_empty() {
+        output.result(&codes::list());
+        return Ok(exit::DONE);
     }
-    Ok(exit::MISTAKE)
+    let Some(code) = codes::find(name) else {
+        let hint = suggest::nearest(name, codes::CODES.iter().map(|code| code.name));
+        let hint = hint.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        output.result(&codes::list());
+        return Err(Error::new(Kind::Usage, format!("there is no code `{name}`"))
+            .hint(format!("{hint}The codes are those above")));
+    };
+    output.result(code.explained().trim_end());
+    Ok(exit::DONE)
 }
 
 /// Shows the errors among findings; whether there are any.
@@ -55,16 +74,26 @@ pub fn show_errors(findings: &[Finding], output: &Output) -> bool {
     errors.map(|finding| output.error(&finding.error)).count() > 0
 }
 
+/// Says how many warnings there are, if any: a run does not show them.
+pub fn count_warnings(findings: &[Finding], output: &Output) {
+    let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
+    if warnings > 0 {
+        output.remark(&format!("{}: see fthost check", count(warnings, "warning")));
+    }
+}
+
 /// Shows findings; the exit code says whether any is an error.
 pub fn report(findings: &[Finding], output: &Output) -> u8 {
     for finding in findings {
+        output.machine(&json::finding(finding));
         match finding.severity {
-            Severity::Error => output.error(&finding.error),
+            Severity::Error => output.report(&finding.error),
             Severity::Warning => output.warning(&finding.error),
         }
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
+    output.machine(&serde_json::json!({"event": "checked", "errors": errors, "warnings": warnings}));
     match (errors, warnings) {
         (0, 0) => output.result("no mistakes found"),
         (errors, warnings) => {

@@ -4,8 +4,9 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::clock;
-use crate::base::Error;
+use crate::author::check::Finding;
 use crate::base::events::{Event, ItemOutcome};
+use crate::base::{Error, report};
 
 /// One event, of this moment.
 pub fn event(event: &Event, now: &Zoned) -> Value {
@@ -33,6 +34,18 @@ pub fn error(event: &str, error: &Error) -> Value {
     let mut value = json!({"event": event});
     if let (Value::Object(value), Value::Object(mut details)) = (&mut value, details(error)) {
         value.append(&mut details);
+    }
+    value
+}
+
+/// A finding of `check`.
+pub fn finding(finding: &Finding) -> Value {
+    let severity = finding.severity.name();
+    let mut value = json!({"event": "finding", "severity": severity, "code": finding.code});
+    if let (Value::Object(value), Value::Object(mut details)) = (&mut value, details(&finding.error)) {
+        value.append(&mut details);
+        let end = finding.error.place().and_then(report::end_column);
+        value.insert("end_column".into(), json!(end));
     }
     value
 }

@@ -115,9 +115,8 @@ impl Output {
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), &text));
     }
 
-    /// A warning with a place, as a report on stderr.
+    /// A warning's report alone: machines are told in another event.
     pub fn warning(&self, error: &Error) {
-        self.machine(&json::error("warning", error));
         let text = report::warning(error, self.colour());
         self.0.progress.hide(|| line(&mut std::io::stderr().lock(), text.trim_end()));
     }

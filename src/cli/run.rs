@@ -6,10 +6,10 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::args::{Common, Run};
-use super::check::show_errors;
+use super::check::{count_warnings, show_errors};
 use super::output::Output;
 use super::{dry, exit, project, room, rounds, signals, summary};
-use crate::author::{check, test};
+use crate::author::check;
 use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
@@ -121,13 +121,12 @@ pub fn told(error: &Error, output: &Output) -> u8 {
 pub fn checked(session: &Session, args: &Run, output: &Output) -> Result<Vec<Arc<Unit>>, u8> {
     let tell = |error: Error| told(&error, output);
     let entries = entries(session, args).map_err(tell)?;
-    let mut findings = check::entries(session, &entries);
-    findings
-        .extend(test::misplaced(session, &entries.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>()));
+    let findings = check::entries(session, &entries);
     if show_errors(&findings, output) {
         output.remark("nothing was run");
         return Err(exit::MISTAKE);
     }
+    count_warnings(&findings, output);
     let loaded = |(path, _): &(String, String)| session.engine.library().unit(path);
     let units: Vec<_> = entries.iter().filter_map(loaded).collect();
     session.world.settings.check_known(&settings_read(session, &units)).map_err(tell)?;

@@ -21,6 +21,76 @@ pub struct OptionsOf {
 /// Sampling parameters, wherever they are taken.
 pub const SAMPLING: [&str; 5] = ["max_tokens", "temperature", "top_p", "seed", "stop"];
 
+/// What an option must be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Wants {
+    /// A string.
+    Text,
+    /// True or false.
+    Truth,
+    /// A number, whole or not, from the first to the second.
+    Number(f64, f64),
+    /// A whole number of at least so much.
+    Whole(i64),
+    /// A string or an array of strings.
+    Texts,
+    /// One of these strings.
+    OneOf(&'static [&'static str]),
+    /// Whatever there is.
+    Anything,
+}
+
+impl Wants {
+    /// In words: "a string".
+    pub fn words(self) -> String {
+        match self {
+            Wants::Text => "a string".into(),
+            Wants::Truth => "true or false".into(),
+            Wants::Number(least, most) => format!("a number from {least} to {most}"),
+            Wants::Whole(i64::MIN) => "a whole number".into(),
+            Wants::Whole(least) => format!("a whole number of at least {least}"),
+            Wants::Texts => "a string or an array of strings".into(),
+            Wants::OneOf(names) => format!("one of {}", names.join(", ")),
+            Wants::Anything => "a value".into(),
+        }
+    }
+}
+
+/// What each option must be, whichever function takes it.
+const WANTS: &[(&str, Wants)] = &[
+    ("assistant", Wants::Text),
+    ("checkpoint", Wants::Text),
+    ("concurrency", Wants::Whole(1)),
+    ("empty", Wants::Text),
+    ("encoding", Wants::Text),
+    ("group", Wants::Text),
+    ("job", Wants::Text),
+    ("last", Wants::Whole(0)),
+    ("loss", Wants::OneOf(&["all", "new"])),
+    ("max_gap", Wants::Whole(0)),
+    ("max_tokens", Wants::Whole(1)),
+    ("min_context", Wants::Whole(0)),
+    ("min_gap", Wants::Whole(0)),
+    ("mix_offline", Wants::Truth),
+    ("model", Wants::Text),
+    ("numbered", Wants::Truth),
+    ("over_budget", Wants::OneOf(&["skip", "recent"])),
+    ("quoted", Wants::Truth),
+    ("seed", Wants::Whole(i64::MIN)),
+    ("stop", Wants::Texts),
+    ("system", Wants::Text),
+    ("temperature", Wants::Number(0.0, 2.0)),
+    ("top_p", Wants::Number(0.0, 1.0)),
+    ("user", Wants::Text),
+    ("validation", Wants::Number(0.0, 1.0)),
+    ("version", Wants::Anything),
+];
+
+/// What an option must be.
+pub fn wants(option: &str) -> Option<Wants> {
+    WANTS.iter().find(|(name, _)| *name == option).map(|(_, wants)| *wants)
+}
+
 /// A checked option map.
 pub struct Options<'a> {
     function: &'static str,
@@ -107,4 +177,16 @@ fn texts(value: &Dynamic) -> Option<Vec<String>> {
     }
     let items = value.as_array_ref().ok()?;
     items.iter().map(|item| item.clone().into_string().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_known_what_every_option_must_be() {
+        let names = table::NAMESPACES.iter().flat_map(|namespace| namespace.options).flat_map(|of| of.names);
+        let missing: Vec<&&str> = names.filter(|name| wants(name).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

@@ -19,4 +19,5 @@ pub mod talk;
 pub mod template;
 pub mod tokens;
 pub mod transcript;
+pub mod uses;
 pub mod verdict;

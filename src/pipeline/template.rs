@@ -152,14 +152,21 @@ impl Compiled {
     }
 }
 
-/// The variables that a template uses and does not set itself, without what Jinja provides (`range`)
-/// and without what the templates that it includes use.
-pub fn undeclared(name: &str, text: &str) -> Result<BTreeSet<String>> {
-    let env = environment();
-    let template = env.template_from_named_str(name, text).map_err(|e| explain(name, text, &e, None))?;
-    let provided: BTreeSet<&str> = env.globals().map(|(name, _)| name).collect();
-    let used = template.undeclared_variables(false).into_iter();
-    Ok(used.filter(|variable| !provided.contains(variable.as_str())).collect())
+/// The names that Jinja itself provides: `range` and others.
+pub fn provided() -> BTreeSet<String> {
+    environment().globals().map(|(name, _)| name.to_string()).collect()
+}
+
+/// Whether there is a filter of that name.
+pub fn is_filter(name: &str) -> bool {
+    let text = format!("{{{{ 1 | {name} }}}}");
+    environment().render_str(&text, ()).err().is_none_or(|error| error.kind() != ErrorKind::UnknownFilter)
+}
+
+/// Whether there is a test of that name: `x is name`.
+pub fn is_test(name: &str) -> bool {
+    let text = format!("{{{{ 1 is {name} }}}}");
+    environment().render_str(&text, ()).err().is_none_or(|error| error.kind() != ErrorKind::UnknownTest)
 }
 
 /// Whether a template can be read at all.
@@ -309,7 +316,6 @@ mod tests {
         assert_eq!(place(&error), "p.md:2:9");
         assert!(error.message().starts_with("syntax error: "), "{error}");
         assert!(syntax("p.md", "{{ x }}").is_ok());
-        assert!(undeclared("p.md", "{{ x").is_err());
         assert_eq!(place(&fault("a\n {{ 1 | shout }}", json!({}))), "p.md:2:9");
     }
 
@@ -360,10 +366,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_is_listed() {
-        let text =
-            "{% set a = b %}{{ a }}{% for c in d.e %}{{ loop.index }}{{ c }}{{ range(3) }}{% endfor %}";
-        let found: Vec<String> = undeclared("p.md", text).unwrap().into_iter().collect();
-        assert_eq!(found, ["b", "d"]);
+    fn what_jinja_has_is_known() {
+        assert!(is_filter("upper") && is_filter("tojson") && !is_filter("uper"));
+        assert!(is_test("defined") && !is_test("definde"));
+        assert!(provided().contains("range"));
     }
 }

@@ -61,8 +61,30 @@ pub fn of_syntax(before: &str, rest: &str) -> Option<String> {
     if word.is_empty() { of_sign(before, rest) } else { of_word(before.trim_end(), &word, after) }
 }
 
+/// Advice on a reserved word: as a key it stands in quotes.
+pub fn of_reserved(before: &str, rest: &str, word: &str) -> Option<String> {
+    let is_key = rest.strip_prefix(word).is_some_and(|after| after.trim_start().starts_with(':'));
+    if let Some(object) = before.trim_end().strip_suffix(['.']) {
+        let object = object.trim_end_matches('?');
+        let names = |c: char| c.is_alphanumeric() || c == '_';
+        let start = object.trim_end_matches(names).len();
+        let name = Some(&object[start..]).filter(|name| !name.is_empty()).unwrap_or("x");
+        return Some(format!("it is a reserved word: write `{name}[\"{word}\"]`"));
+    }
+    if is_key && before.trim_end().ends_with(['{', ',']) {
+        return Some(format!("it is a reserved word: write `\"{word}\": ...`"));
+    }
+    of_syntax(before, rest)
+}
+
 fn of_word(before: &str, word: &str, after: &str) -> Option<String> {
-    let assigned = after.starts_with('=') && !after.starts_with("==");
+    let assigned = after.starts_with('=') && !after.starts_with("==") && !after.starts_with("=>");
+    if word == "_" && !after.starts_with("=>") {
+        return Some("`_` alone is no name: write `_i`".into());
+    }
+    if word.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     if after.starts_with('"') && ["f", "r", "b"].contains(&word) {
         return Some("a text with values stands between backticks: `turn ${n}`".into());
     }
@@ -71,6 +93,9 @@ fn of_word(before: &str, word: &str, after: &str) -> Option<String> {
     }
     if after.starts_with(':') && !after.starts_with("::") && before.ends_with('{') {
         return Some(MAP.into());
+    }
+    if assigned && before.trim_start().trim_start_matches("private ").starts_with("fn ") {
+        return Some("a parameter has no default: write a second function with fewer parameters".into());
     }
     if assigned && before.ends_with([',', '(']) {
         return Some(format!("options are a map: `#{{{word}: ...}}`"));
@@ -93,6 +118,12 @@ fn of_sign(before: &str, rest: &str) -> Option<String> {
         ':' if block => "a block stands in braces: `{ ... }`",
         ':' if before.contains('{') => MAP,
         ':' if before.contains('[') => "a part of an array is `array.extract(1..3)`",
+        '+' if rest.starts_with("++") => "write `x += 1`",
+        '-' if rest.starts_with("--") => "write `x -= 1`",
+        '?' => "write `if condition { a } else { b }`",
+        '=' if first == "fn" || before.contains(" fn ") => {
+            "a parameter has no default: write a second function with fewer parameters"
+        }
         ',' if first == "for" => "write `for (item, index) in array`, or `for key in map.keys()`",
         _ => return None,
     };

@@ -215,7 +215,7 @@ impl Library {
             return Ok(unit);
         }
         let text = text.map_or_else(|| (self.loader)(path), Ok)?;
-        let ast = engine.compile(&text).map_err(|e| words::parse_error(engine, path, &text, &e))?;
+        let ast = engine.compile(&text).map_err(|e| self.unreadable(engine, path, &text, &e))?;
         let unit = self.unit_of(path, text, ast)?;
         self.add(engine, unit, open)
     }
@@ -261,7 +261,11 @@ impl Library {
             let chain = cycle(&open[start..]);
             return Err(imports_each_other(&chain).at(place));
         }
-        self.load_all(engine, import, None, open).map(drop).map_err(|e| e.at(place))
+        let absent = |e: Error| match e.kind() {
+            Kind::NotFound | Kind::Denied => e.code("missing-import"),
+            _ => e,
+        };
+        self.load_all(engine, import, None, open).map(drop).map_err(|e| absent(e.at(place)))
     }
 
     fn unit_of(&self, path: &str, text: String, mut ast: AST) -> Result<Unit> {
@@ -270,6 +274,18 @@ impl Library {
         self.refuse_shadowing(&unit)?;
         unit.imports = imports(&unit)?;
         Ok(unit)
+    }
+
+    /// A syntax error; of a module that is not imported, with the import.
+    fn unreadable(&self, engine: &Engine, path: &str, text: &str, error: &rhai::ParseError) -> Error {
+        let told = words::parse_error(engine, path, text, error);
+        let rhai::ParseErrorType::ModuleUndefined(name) = error.err_type() else { return told };
+        let known = [format!("scripts/{name}.rhai"), format!("std/{name}")];
+        match known.iter().position(|path| (self.loader)(path).is_ok()) {
+            Some(0) => told.hint(format!("import it first: import \"{name}\" as {name};")),
+            Some(_) => told.hint(format!("import it first: import \"std/{name}\" as {name};")),
+            None => told,
+        }
     }
 
     /// A script function named like a host function would silently replace it.
@@ -283,7 +299,8 @@ impl Library {
             None => Ok(()),
             Some(f) => {
                 let error = Error::new(Kind::Script, format!("`{}` is a host function", f.name))
-                    .hint(format!("give yours another name, such as `my_{}`", f.name));
+                    .hint(format!("give yours another name, such as `my_{}`", f.name))
+                    .code("host-name");
                 Err(error.at(definition_place(unit, f.name)))
             }
         }
@@ -293,6 +310,7 @@ impl Library {
 fn imports_each_other(chain: &str) -> Error {
     Error::new(Kind::Script, format!("these scripts import each other: {chain}"))
         .hint("move what both need into a third script")
+        .code("import-cycle")
 }
 
 /// A cycle in words, told from its first path by name: the same one wherever it was entered.
@@ -310,6 +328,7 @@ pub fn import_path(name: &str) -> Result<String> {
     let leaves = name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..");
     if leaves || name.is_empty() {
         return Err(Error::new(Kind::Denied, format!("`{name}` is outside of the project's scripts"))
+            .code("missing-import")
             .hint("import names a file below scripts/, without the ending: import \"prompts\" as prompts;"));
     }
     Ok(format!("scripts/{}.rhai", name.trim_end_matches(".rhai")))

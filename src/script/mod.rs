@@ -10,6 +10,7 @@ pub mod library;
 pub mod raise;
 pub mod resolver;
 pub mod signatures;
+pub mod tokens;
 pub mod trace;
 pub mod values;
 pub mod words;

@@ -16,6 +16,10 @@ pub struct Signature {
     pub arity: usize,
     /// As a person reads it: `count_tokens(text: string, encoding: string) -> int`.
     pub text: String,
+    /// The types of its parameters in words of scripts, a method's object included; empty when they are not known.
+    pub types: Vec<String>,
+    /// The type of what it gives; `()` for nothing.
+    pub result: String,
 }
 
 /// All overloads of all functions that an engine knows.
@@ -28,7 +32,8 @@ impl Signatures {
         let mut all: BTreeMap<String, Vec<Signature>> = BTreeMap::new();
         let each = |info: rhai::FuncInfo| {
             let m = info.metadata;
-            Some((m.name.to_string(), Signature { arity: m.num_params, text: text_of(m) }))
+            let (types, result) = (types_of(m), result_type(&m.return_type));
+            Some((m.name.to_string(), Signature { arity: m.num_params, text: text_of(m), types, result }))
         };
         for (name, signature) in engine.collect_fn_metadata(None, each, true) {
             all.entry(name).or_default().push(signature);
@@ -55,6 +60,17 @@ impl Signatures {
     /// All overloads by name, operators and properties (`get$len`) included.
     pub fn all(&self) -> impl Iterator<Item = (&str, &[Signature])> {
         self.0.iter().map(|(name, overloads)| (name.as_str(), overloads.as_slice()))
+    }
+
+    /// The names of all properties.
+    pub fn getters(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.keys().filter_map(|name| name.strip_prefix("get$"))
+    }
+
+    /// Whether values of a type have methods or properties of their own.
+    pub fn is_object(&self, kind: &str) -> bool {
+        let own = |overload: &Signature| overload.types.first().is_some_and(|first| first == kind);
+        self.0.iter().any(|(name, overloads)| name.starts_with("get$") && overloads.iter().any(own))
     }
 
     /// What to do about an unknown name, which may be one of `known`.
@@ -134,6 +150,13 @@ fn text_of(metadata: &rhai::FuncMetadata) -> String {
     format!("{}({}){result}", metadata.name, shown.join(", "))
 }
 
+fn types_of(metadata: &rhai::FuncMetadata) -> Vec<String> {
+    let shown = metadata.params_info.iter().filter_map(|info| param(info));
+    let types: Vec<String> =
+        shown.map(|text| text.split_once(": ").map_or(String::new(), |(_, kind)| kind.to_string())).collect();
+    if types.len() == metadata.num_params { types } else { Vec::new() }
+}
+
 /// The type of a method's object; `params` are its shown parameters.
 pub fn object<'a>(metadata: &rhai::FuncMetadata, params: &'a [String]) -> Option<&'a str> {
     metadata.params_info.iter().find(|info| info.contains("&mut"))?;
@@ -153,16 +176,21 @@ pub fn param(info: &str) -> Option<String> {
 
 /// ` -> int` of `ScriptResult<i64>`; nothing for functions that return nothing.
 pub fn return_type(raw: &str) -> String {
+    match result_type(raw).as_str() {
+        "()" | "" | "RhaiResult" => String::new(),
+        name => format!(" -> {name}"),
+    }
+}
+
+/// `int` of `ScriptResult<i64>`.
+fn result_type(raw: &str) -> String {
     let mut kind = raw.trim();
     for wrapper in ["ScriptResult<", "RhaiResultOf<", "Result<"] {
         if let Some(inner) = kind.strip_prefix(wrapper) {
             kind = inner.trim_end_matches('>').split(',').next().unwrap_or(inner).trim();
         }
     }
-    match friendly_type(kind).as_str() {
-        "()" | "" | "RhaiResult" => String::new(),
-        name => format!(" -> {name}"),
-    }
+    friendly_type(kind)
 }
 
 #[cfg(test)]

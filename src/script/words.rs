@@ -9,6 +9,23 @@ use crate::base::{Error, Kind, Place, suggest};
 
 /// A syntax error, with advice.
 pub fn parse_error(engine: &Engine, path: &str, text: &str, error: &ParseError) -> Error {
+    placed(engine, path, text, error).code(code(error.err_type()))
+}
+
+/// What sort of mistake it is.
+fn code(kind: &ParseErrorType) -> &'static str {
+    match kind {
+        ParseErrorType::Reserved(_) => "reserved-word",
+        ParseErrorType::VariableUndefined(_) => "unknown-variable",
+        ParseErrorType::ModuleUndefined(_) => "unknown-module",
+        ParseErrorType::AssignmentToConstant(_) => "constant-assigned",
+        ParseErrorType::DuplicatedProperty(_) => "duplicate-key",
+        ParseErrorType::FnDuplicatedDefinition(..) => "duplicate-function",
+        _ => "syntax",
+    }
+}
+
+fn placed(engine: &Engine, path: &str, text: &str, error: &ParseError) -> Error {
     let wording = of_syntax(engine, text, error.err_type());
     let position = error.position();
     let line = position.line().unwrap_or_else(|| text.lines().count().max(1));
@@ -34,6 +51,9 @@ fn advice(text: &str, line: usize, column: usize, kind: &ParseErrorType) -> Opti
     let written = text.lines().nth(line - 1)?;
     let at = written.char_indices().nth(column.checked_sub(1)?)?.0;
     let (before, rest) = written.split_at(at);
+    if let ParseErrorType::Reserved(word) = kind {
+        return habits::of_reserved(before, rest, word);
+    }
     let missing_end = matches!(kind, ParseErrorType::MissingToken(end, _) if end == ";");
     habits::of_syntax(before, rest).or_else(|| {
         let at_start = before.trim().is_empty();
@@ -175,6 +195,27 @@ fn parse_message(engine: &Engine, text: &str, kind: &ParseErrorType) -> (String,
             let hint = "it is a reserved word: use another name, or x[\"...\"] for a map's key";
             (format!("`{word}` cannot be used here"), Some(hint.into()))
         }
+        ParseErrorType::AssignmentToConstant(name) => {
+            let hint = format!("declare it with `let {name} = ...;` if it is to change");
+            (lower_first(&plain_words(&kind.to_string())), Some(hint))
+        }
+        ParseErrorType::DuplicatedProperty(_) => {
+            (lower_first(&plain_words(&kind.to_string())), Some("remove one of them".into()))
+        }
+        ParseErrorType::FnDuplicatedDefinition(..) => {
+            let hint = "functions of one name differ in their number of parameters: rename one, or remove it";
+            (lower_first(&plain_words(&kind.to_string())), Some(hint.into()))
+        }
+        ParseErrorType::MismatchedType(wanted, _) => {
+            let hint = match wanted.contains("iterable") {
+                true => "write `for i in 0..n { ... }`",
+                false => {
+                    "nothing but `true` and `false` is true or false: write `x != 0`, `!x.is_empty()`, or for \
+                          several values `x in [\"a\", \"b\"]`"
+                }
+            };
+            (lower_first(&plain_words(&kind.to_string())), Some(hint.into()))
+        }
         ParseErrorType::BadInput(LexError::UnexpectedInput(found)) => {
             (format!("`{found}` cannot stand here"), character_hint(found))
         }
@@ -212,7 +253,8 @@ fn variable_hint(engine: &Engine, text: &str, name: &str) -> Option<String> {
         ));
     }
     let others = words.iter().map(|word| word.name.as_str()).filter(|word| *word != name);
-    suggest::nearest(name, others).map(|name| format!("did you mean `{name}`?"))
+    let near = suggest::nearest(name, others).map(|name| format!("did you mean `{name}`?"));
+    near.or_else(|| Some(format!("declare it before this, in this block or around it: `let {name} = ...;`")))
 }
 
 /// The innermost bracket that is still open where the text ends.

@@ -213,6 +213,11 @@ impl Project {
         Ok(real)
     }
 
+    /// Whether scripts may write to `path` at all; nothing is made.
+    pub fn check_writable(&self, path: &str) -> Result<()> {
+        self.place_to_write(path).map(drop)
+    }
+
     fn place_to_write(&self, path: &str) -> Result<PathBuf> {
         let real = paths::resolve_for_write(&self.dir, path)?;
         // In the root itself it has been looked for.

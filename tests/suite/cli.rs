@@ -111,7 +111,7 @@ fn json_is_one_event_a_line() {
 
 #[test]
 fn json_tells_a_mistake_too() {
-    let ran = TestProject::of("let x = 1;\nread_text(\"no.txt\");").main("--json").exits(2);
+    let ran = TestProject::of("let name = \"no\";\nread_text(`${name}.txt`);").main("--json").exits(2);
     let error = ran.events().into_iter().find(|e| e["event"] == "error").unwrap();
     assert_eq!((&error["kind"], &error["line"]), (&"not_found".into(), &2.into()));
 }

@@ -433,8 +433,9 @@ fn calls_that_may_depend_on_what_was_left_out_are_named() {
 #[test]
 fn what_scripts_print_is_not_taken_for_a_result() {
     let server = ModelServer::start();
-    let script =
-        twenty("print(\"three of twenty\"); log_info(\"three done\"); process(items, #{}, |item| #{});");
+    let script = twenty(
+        "print(\"three of twenty\"); log_info(\"three done\"); process(items, #{}, |item| #{by: model.name});",
+    );
     let project = TestProject::live(&server, &script);
     let ran = project.main("--dry-run").exits(0);
     assert_eq!(

@@ -106,7 +106,7 @@ fn conversations_too_short_for_an_example_are_named_as_such() {
 fn what_is_not_there_has_no_elements_and_a_wrong_choice_is_a_value() {
     let ran = TestProject::of("let answer = #{}; print(answer.choises[0].text);").main("").exits(2);
     assert!(ran.err.contains("there is nothing here to take an element of"), "{}", ran.err);
-    let ran = TestProject::of("let x = 5.0; print(x[\"a\"]);").main("").exits(2);
+    let ran = TestProject::of("let x = parse_json(\"5.0\"); print(x[\"a\"]);").main("").exits(2);
     assert!(ran.err.contains("float has no elements to be taken by string"), "{}", ran.err);
     let server = ModelServer::start();
     let project = TestProject::shipped();

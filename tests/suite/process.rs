@@ -184,8 +184,8 @@ fn mistakes_that_concern_all_items_are_told_before_any_call() {
     for (items, more, words) in mistakes {
         let server = ModelServer::start();
         let script = format!(
-            "let model = get_backend(\"assistant\");\nlet random = rng(\"x\");\n\
-             process({items}, #{{checkpoint: \"data/c.jsonl\"}}, |item| {{ {more} #{{said: {ask}}} }});"
+            "let model = get_backend(\"assistant\");\nlet random = [rng(\"x\")][0];\n\
+             let items = {items};\nprocess(items, #{{checkpoint: \"data/c.jsonl\"}}, |item| {{ {more} #{{said: {ask}}} }});"
         );
         let project = TestProject::live(&server, &script);
         project.main("").exits(2).says(words).says("scripts/main.rhai");
@@ -196,7 +196,11 @@ fn mistakes_that_concern_all_items_are_told_before_any_call() {
 
 #[test]
 fn a_result_that_is_no_record_ends_the_job() {
-    for (work, words) in [("#{id: \"other\"}", "other"), ("42", "42"), ("()", "no record")] {
+    for (work, words) in [
+        ("#{id: \"oth\" + \"er\"}", "other"),
+        ("parse_json(\"42\")", "42"),
+        ("parse_json(\"null\")", "no record"),
+    ] {
         let project = TestProject::of(&three(work));
         project.main("--concurrency 1").exits(2).says(words).says("scripts/main.rhai:3:5");
         assert!(project.lines("data/c.jsonl").is_empty());

@@ -16,7 +16,7 @@ const FAILED: &str = "data/c.failed.jsonl";
 fn failing() -> TestProject {
     let project = TestProject::of(&three(
         "if item.id == \"b\" { throw #{kind: \"no_luck\", message: \"bad luck\"} }
-         if item.id == \"c\" { read_text(\"nowhere.txt\") }
+         if item.id == \"c\" { read_text(\"nowhere\" + \".txt\") }
          #{ok: true}",
     ));
     project.main("").exits(1);

@@ -57,7 +57,7 @@ fn ranges_without_an_end_or_without_ids_are_explained() {
         |range: &str| TestProject::of(&format!("process({range}, #{{}}, |item| #{{}});")).main("").exits(2);
     of("0..").says("the range has more than 4 billion numbers").says("give it an end");
     of("range(0.0, 1.0, 0.1)").says("not one of whole numbers");
-    of("7").says("`process` needs an array of items, not int").says("a range");
+    of("parse_json(\"7\")").says("`process` needs an array of items, not int").says("a range");
 }
 
 #[test]

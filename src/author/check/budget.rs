@@ -26,5 +26,5 @@ fn fault(world: &World, document: &Document, choice: &Choice) -> Option<Finding>
     }
     let price = world.budget.check_price(name, config.price);
     let error: Error = price.and_then(|()| world.budget.check_reply(name, choice.params.max_tokens)).err()?;
-    Some(Finding::error("budget", error.at(document.place(&format!("backends.{name}")))))
+    Some(Finding::of("budget", error.at(document.place(&format!("backends.{name}")))))
 }

@@ -2,33 +2,26 @@
 
 use std::sync::Arc;
 
-use rhai::{Expr, Position};
+use rhai::Position;
 
-use super::names::{self, Defined, Names};
-use super::{Finding, Severity};
+use super::look::Look;
+use super::names::{self, Defined, Names, Shared};
+use super::{Finding, Severity, points};
 use crate::base::config::kinds::kind_of;
 use crate::base::{Error, Kind, suggest};
-use crate::host::{Session, options, table};
+use crate::host::Session;
 use crate::script::calls::{Call, for_each_call, named_in_calls};
 use crate::script::library::{Library, Native, Unit, place_in};
 use crate::script::signatures::{self, Signatures};
 
-/// The functions whose first argument names a file that must be there before the run.
-const READERS: &[&str] = &["render", "load_rubric", "load_yaml", "load_schema"];
-
-/// The mistakes of one unit.
-pub fn check(session: &Session, unit: &Unit) -> Vec<Finding> {
-    check_with(session, unit, Names::of(session.engine.library(), unit))
-}
-
-/// The mistakes of one unit that knows these names.
-pub fn check_with(session: &Session, unit: &Unit, names: Names) -> Vec<Finding> {
+/// The calls that cannot work.
+pub fn check(look: &Look) -> Vec<Finding> {
+    let session = look.session;
     let library = session.engine.library();
     let signatures = library.signatures(session.engine.engine());
-    let mut check = Check { session, library, signatures, unit, names, findings: Vec::new() };
+    let (unit, names, shared) = (look.tree.unit, look.names, look.shared);
+    let mut check = Check { session, library, signatures, unit, names, shared, findings: Vec::new() };
     for_each_call(unit, &mut |call| check.call(call));
-    // Functions and the cases of a `switch` are walked in no order.
-    check.findings.sort_by_key(|finding| finding.error.place().map(|place| (place.line, place.column)));
     check.findings
 }
 
@@ -42,13 +35,14 @@ struct Check<'a> {
     library: &'a Library,
     signatures: &'a Signatures,
     unit: &'a Unit,
-    names: Names,
+    names: &'a Names,
+    shared: &'a Shared,
     findings: Vec<Finding>,
 }
 
 impl Check<'_> {
     fn found(&mut self, code: &'static str, position: Position, error: Error) {
-        self.findings.push(Finding::error(code, error.at(place_in(self.unit, position))));
+        self.findings.push(Finding::of(code, error.at(place_in(self.unit, position))));
     }
 
     fn call(&mut self, call: Call) {
@@ -56,14 +50,12 @@ impl Check<'_> {
             return self.module_call(&call);
         }
         self.plain_call(&call);
-        self.options(&call);
         if !call.is_method {
             self.setting(&call);
         }
         // A test may well ask for what is not there, to see the error.
         if !call.is_method && !self.unit.path.starts_with("tests/") {
             self.backend(&call);
-            self.file(&call);
         }
     }
 
@@ -76,13 +68,23 @@ impl Check<'_> {
         let Some(module) = self.names.module(self.library, &path) else { return };
         let functions: Vec<Defined> = names::defined(&module).into_iter().filter(|f| f.public).collect();
         let named: Vec<&Defined> = functions.iter().filter(|f| f.name == call.name()).collect();
-        if named.is_empty() {
+        let point = points::find(call.name());
+        if let (true, Some(point)) = (named.is_empty(), point) {
+            let own: Vec<&str> = functions.iter().map(|f| f.name.as_str()).collect();
+            self.found("missing-point", call.position, point.missing(&module, &own));
+        } else if named.is_empty() {
             let known = functions.iter().map(|f| f.name.as_str());
             let error =
-                Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name()))
-                    .hint(suggest::hint(call.name(), known));
+                Error::new(Kind::Script, format!("{} has no function `{}`", module.path, call.name())).hint(
+                    match functions.is_empty() {
+                        true => "it has no functions that others may call".into(),
+                        false => suggest::hint(call.name(), known),
+                    },
+                );
             self.found("unknown-function", call.position, error);
-        } else if named.iter().all(|f| f.params.len() != call.count()) {
+        } else if named.iter().all(|f| f.params.len() != call.count())
+            && !point.is_some_and(|point| point.is_told_in(&module) && point.params.len() == call.count())
+        {
             let shown: Vec<String> = named.iter().map(|f| f.shown()).collect();
             let error = wrong_count(call).hint(signatures::one_of(&shown));
             self.found("wrong-argument-count", call.position, error);
@@ -110,8 +112,18 @@ impl Check<'_> {
     fn plain_call(&mut self, call: &Call) {
         let (name, count) = (call.name(), call.count());
         let own: Vec<&Defined> = self.names.functions.iter().filter(|f| f.name == name).collect();
+        if let (true, Some(point)) = (!call.is_method, points::find(name))
+            && own.iter().all(|f| f.params.len() != call.count())
+            && point.is_told_in(self.unit)
+        {
+            if own.is_empty() {
+                let known: Vec<&str> = self.names.functions.iter().map(|f| f.name.as_str()).collect();
+                self.found("missing-point", call.position, point.missing(self.unit, &known));
+            }
+            return;
+        }
         let overloads = self.signatures.overloads(name);
-        let in_map = call.is_method && self.names.keys.contains(name);
+        let in_map = call.is_method && (self.shared.any_key || self.shared.keys.contains(name));
         // A script's own function called as a method has its object in `this`.
         let fits = own.iter().any(|f| f.params.len() == call.expr.args.len())
             || overloads.iter().any(|overload| overload.arity == count)
@@ -156,16 +168,6 @@ impl Check<'_> {
         error.or_hint(self.signatures.advice(call.name(), known))
     }
 
-    /// Unknown keys of a map that is written where options are expected.
-    fn options(&mut self, call: &Call) {
-        let Some(known) = table::options(call.name()) else { return };
-        let Some(Expr::Map(map, _)) = call.argument(known.parameter) else { return };
-        for (key, _) in map.0.iter().filter(|(key, _)| !known.names.contains(&key.name.as_str())) {
-            let error = options::unknown(call.name(), &key.name, known.names);
-            self.found("unknown-option", key.pos, error);
-        }
-    }
-
     fn setting(&mut self, call: &Call) {
         if call.is("setting")
             && call.text(0).is_none()
@@ -188,21 +190,6 @@ impl Check<'_> {
             let error =
                 Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
             self.found("unknown-backend", call.expr.args[0].start_position(), error);
-        }
-    }
-
-    /// A file that is named plainly must be there; what lies in data/ may be made by the run.
-    fn file(&mut self, call: &Call) {
-        let reads = READERS.iter().any(|name| call.is(name));
-        let Some(path) = call.text(0).filter(|path| reads && !path.starts_with("data/")) else { return };
-        let project = &self.session.world.project;
-        if project.exists(path).unwrap_or(false) {
-            return;
-        }
-        if let Err(error) = project.read_text(path) {
-            let error =
-                Error::new(Kind::Script, error.message()).or_hint(error.get_hint().map(str::to_string));
-            self.found("missing-file", call.expr.args[0].start_position(), error);
         }
     }
 }

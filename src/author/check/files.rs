@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, distributions, templates};
 use crate::base::config::kinds::{key_variable, key_variables};
 use crate::base::config::{BackendConfig, Choice, Config, Params};
 use crate::base::yaml::Document;
@@ -21,7 +21,10 @@ pub fn check(project: &Project) -> Vec<Finding> {
     let yaml = ["config/**/*.yaml", "config/**/*.yml"];
     let mut findings: Vec<Finding> =
         yaml.iter().flat_map(|glob| each(project, glob, "config", yaml_faults)).collect();
-    findings.extend(each(project, "config/prompts/**/*.md", "template", template_faults));
+    findings.extend(each(project, "config/prompts/**/*.md", "template", |path, text| {
+        template_faults(project, path, text)
+    }));
+    findings.extend(distributions::of_files(project));
     findings
 }
 
@@ -52,7 +55,7 @@ pub fn of_names(world: &World, names: &[String]) -> Vec<Finding> {
     let known = named.iter().filter_map(|name| world.config.backends.get_key_value(name));
     let fault = |(name, config): (&String, &BackendConfig)| {
         let key = missing_key(world, &document, name, config).filter(|_| world.dry.is_none());
-        let key = key.map(|finding| Finding { severity: Severity::Error, ..finding });
+        let key = key.map(|finding| finding.with_severity(Severity::Error));
         key.or_else(|| cannot_open(world, &document, name, config))
     };
     known.filter_map(fault).collect()
@@ -67,7 +70,10 @@ fn backend(world: &World, document: &Document, name: &str, config: &BackendConfi
     };
     let plain_http = plain_http(config).map(|error| {
         let fault = document.fault(&format!("backends.{name}.base_url"), error);
-        warning("plain-http", fault.hint("write https://, or `api_key_env: null` if the server wants no key"))
+        Finding::of(
+            "plain-http",
+            fault.hint("write https://, or `api_key_env: null` if the server wants no key"),
+        )
     });
     missing_key.into_iter().chain(cannot_open).chain(plain_http).collect()
 }
@@ -81,11 +87,7 @@ fn cannot_open(world: &World, document: &Document, name: &str, config: &BackendC
     let absent = error.kind() == Kind::NotFound;
     let (kind, code) = if absent { (Kind::Config, "missing-file") } else { (error.kind(), "backend") };
     let plain = Error::new(kind, error.message()).or_hint(error.get_hint().map(str::to_string));
-    Some(Finding::error(code, plain.at(error.place().cloned().unwrap_or_else(|| document.place(&of)))))
-}
-
-fn warning(code: &'static str, error: Error) -> Finding {
-    Finding { severity: Severity::Warning, error, code }
+    Some(Finding::of(code, plain.at(error.place().cloned().unwrap_or_else(|| document.place(&of)))))
 }
 
 fn missing_key(world: &World, document: &Document, name: &str, config: &BackendConfig) -> Option<Finding> {
@@ -98,7 +100,7 @@ fn missing_key(world: &World, document: &Document, name: &str, config: &BackendC
         "set {variable} in the environment, or in .env at the project's root; \
          for a server without keys write `api_key_env: null`"
     );
-    Some(warning("missing-key", error.hint(hint)))
+    Some(Finding::of("missing-key", error.hint(hint)))
 }
 
 /// A key that would cross a network for all to read.
@@ -113,7 +115,7 @@ fn each(
     project: &Project,
     glob: &str,
     code: &'static str,
-    faults: fn(&str, &str) -> Vec<Error>,
+    faults: impl Fn(&str, &str) -> Vec<Error>,
 ) -> Vec<Finding> {
     let of_file = |path: &String| match project.read_text(path) {
         Ok(text) => faults(path, &text),
@@ -121,7 +123,7 @@ fn each(
     };
     let found: Result<Vec<Error>> = project.list(glob).map(|paths| paths.iter().flat_map(of_file).collect());
     let errors = found.unwrap_or_else(|error| vec![error]);
-    errors.into_iter().map(|error| Finding::error(code, error)).collect()
+    errors.into_iter().map(|error| Finding::of(code, error)).collect()
 }
 
 fn yaml_faults(path: &str, text: &str) -> Vec<Error> {
@@ -130,8 +132,14 @@ fn yaml_faults(path: &str, text: &str) -> Vec<Error> {
         RUBRIC => rubric::faults(path, text),
         _ => Document::parse(path, text).err().into_iter().collect(),
     }
+    .into_iter()
+    .map(|error| error.code(if path == RUBRIC { "rubric" } else { "config" }))
+    .collect()
 }
 
-fn template_faults(path: &str, text: &str) -> Vec<Error> {
-    template::syntax(path, text).err().into_iter().collect()
+fn template_faults(project: &Project, path: &str, text: &str) -> Vec<Error> {
+    match template::syntax(path, text) {
+        Err(error) => vec![error],
+        Ok(()) => [templates::faults(path, text), templates::includes(project, path, text)].concat(),
+    }
 }

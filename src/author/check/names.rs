@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rhai::{ASTNode, Expr, FnAccess, Stmt};
+use rhai::{ASTFlags, ASTNode, Expr, FnAccess, Stmt};
 
+use super::tree::is_closure;
 use crate::script::library::{Library, Native, Unit, import_path};
 use crate::script::workspace::Workspace;
 
@@ -55,26 +56,72 @@ impl Defined {
 pub struct Names {
     /// Its own functions, and the typed methods (`fn int.double()`) of others.
     pub functions: Vec<Defined>,
-    /// Keys of maps that may hold a closure, in whatever script: `m.key(x)` calls it.
-    pub keys: BTreeSet<String>,
     /// Variables and parameters of the unit: their names are no functions.
     pub variables: BTreeSet<String>,
     imports: BTreeMap<String, Vec<String>>,
 }
 
-impl Names {
-    /// The names of `unit`.
-    pub fn of(library: &Library, unit: &Unit) -> Names {
-        let mut functions = defined(unit);
-        let mut keys = BTreeSet::new();
-        // A module may get maps, and typed methods, from whoever imports it.
-        for other in library.units() {
-            keys.extend(keys_of(&other));
-            if other.path != unit.path {
-                functions.extend(typed_methods(&other));
-            }
+/// What is known of all scripts.
+pub struct Shared {
+    /// Keys of maps that may hold a closure, in whatever script: `m.key(x)` calls it.
+    pub keys: BTreeSet<String>,
+    /// Whether closures are kept in maps under keys that only running tells.
+    pub any_key: bool,
+    /// The typed methods (`fn int.double()`), and whose they are.
+    methods: Vec<(String, Defined)>,
+    /// Functions that certainly give nothing, by script, name and number of parameters.
+    pub silent: BTreeSet<(String, String, usize)>,
+    /// Names that scripts use behind another module's: `a::NAME::f()`.
+    pub passed_on: BTreeSet<String>,
+}
+
+impl Shared {
+    /// What is known of the scripts that are loaded.
+    pub fn of(library: &Library) -> Shared {
+        let mut shared = Shared {
+            any_key: false,
+            keys: BTreeSet::new(),
+            methods: Vec::new(),
+            silent: BTreeSet::new(),
+            passed_on: BTreeSet::new(),
+        };
+        for unit in library.units() {
+            shared.any_key |= has_open_key(&unit);
+            shared.keys.extend(keys_of(&unit));
+            shared.passed_on.extend(passed_on(&unit));
+            shared.methods.extend(typed_methods(&unit).into_iter().map(|method| (unit.path.clone(), method)));
         }
-        Names { functions, keys, variables: variables(unit), imports: aliases(unit) }
+        shared
+    }
+
+    /// Whether a script has typed methods.
+    pub fn has_methods(&self, path: &str) -> bool {
+        self.methods.iter().any(|(of, _)| of == path)
+    }
+}
+
+fn passed_on(unit: &Unit) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut note = |path: &[rhai::Ident]| found.extend(path.iter().skip(1).map(|part| part.name.to_string()));
+    unit.ast.walk(&mut |path| {
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => note(&call.namespace.path),
+            Some(ASTNode::Expr(Expr::FnCall(call, _))) => note(&call.namespace.path),
+            Some(ASTNode::Expr(Expr::Variable(variable, ..))) => note(&variable.2.path),
+            _ => {}
+        }
+        true
+    });
+    found
+}
+
+impl Names {
+    /// The names of `unit`. A module may get typed methods from whoever imports it.
+    pub fn of(shared: &Shared, unit: &Unit) -> Names {
+        let mut functions = defined(unit);
+        let others = shared.methods.iter().filter(|(path, _)| *path != unit.path);
+        functions.extend(others.map(|(_, method)| method.clone()));
+        Names { functions, variables: variables(unit), imports: aliases(unit) }
     }
 
     /// The module behind `a::`, if it is none of the scripts.
@@ -197,6 +244,20 @@ fn keys_of(unit: &Unit) -> BTreeSet<String> {
     keys
 }
 
+/// `map[name] = |x| ...`
+fn has_open_key(unit: &Unit) -> bool {
+    let mut found = false;
+    unit.ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last() {
+            let target = &assignment.1.lhs;
+            let is_variable = matches!(target, Expr::Variable(..));
+            found |= is_closure(&assignment.1.rhs) && !is_variable && last_property(target).is_none();
+        }
+        !found
+    });
+    found
+}
+
 fn may_be_closure(value: &Expr) -> bool {
     use Expr::*;
     let plain = matches!(
@@ -213,7 +274,26 @@ fn may_be_closure(value: &Expr) -> bool {
 fn last_property(target: &Expr) -> Option<String> {
     match target {
         Expr::Dot(pair, ..) | Expr::Index(pair, ..) => last_property(&pair.rhs),
+        Expr::StringConstant(name, _) => Some(name.to_string()),
         Expr::Property(property, _) => Some(property.2.to_string()),
         _ => None,
     }
+}
+
+/// The variables and constants that a unit exports.
+pub fn exported(unit: &Unit) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for statement in unit.ast.statements() {
+        match statement {
+            Stmt::Var(variable, flags, _) if flags.intersects(ASTFlags::EXPORTED) => {
+                found.insert(variable.0.name.to_string());
+            }
+            Stmt::Export(export, _) => {
+                let shown = if export.1.name.is_empty() { &export.0.name } else { &export.1.name };
+                found.insert(shown.to_string());
+            }
+            _ => {}
+        }
+    }
+    found
 }

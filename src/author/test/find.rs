@@ -48,7 +48,7 @@ impl Tests {
                 match self.load(&path, &text) {
                     Ok(loaded) => files.push(loaded),
                     Err(error) => {
-                        found.mistakes.push(Finding::error("load", error));
+                        found.mistakes.push(Finding::of("load", error));
                         found.broken.push(path);
                     }
                 }

@@ -10,13 +10,11 @@ use std::sync::Arc;
 pub use find::Found;
 pub use run::{Ran, Running};
 
-use super::check::Finding;
+use crate::base::Result;
 use crate::base::config::Config;
 use crate::base::events::{Events, Silent};
-use crate::base::{Error, Kind, Result};
+use crate::host::Session;
 use crate::host::session::Parts;
-use crate::host::{Session, testing};
-use crate::script::library::{Unit, place_in};
 use crate::store::Project;
 use crate::store::ledger::{Nothing, Sums};
 use crate::work::World;
@@ -80,19 +78,4 @@ fn world(project: Project, mut config: Config, events: Arc<dyn Events>) -> World
     world.ledger = Arc::new(Nothing);
     world.cap(Caps::default(), Sums::default());
     world
-}
-
-/// The imports of std/testing in loaded scripts that are to be run, and in what they import: it works in tests only.
-pub fn misplaced(session: &Session, entries: &[&str]) -> Vec<Finding> {
-    let units = entries.iter().flat_map(|entry| session.engine.library().reachable(entry));
-    let place = |unit: &Unit| {
-        let (_, position) = unit.imports.iter().find(|(path, _)| path == testing::PATH)?;
-        Some(place_in(unit, *position))
-    };
-    let error = || {
-        Error::new(Kind::Script, format!("{} is for tests only", testing::PATH))
-            .hint("`fthost test` runs tests: the functions `test_...` of tests/**/*_test.rhai")
-    };
-    let places = units.filter_map(|unit| place(&unit));
-    places.map(|place| Finding::error("test-only", error().at(place))).collect()
 }

@@ -1,0 +1,20 @@
+//! `std/testing` in scripts that are to be run: it works in tests only.
+
+use super::Finding;
+use crate::base::{Error, Kind};
+use crate::host::{Session, testing};
+use crate::script::library::{Unit, place_in};
+
+/// The imports of it in loaded scripts, and in what they import.
+pub fn check(session: &Session, entries: &[&str]) -> Vec<Finding> {
+    let units = entries.iter().flat_map(|entry| session.engine.library().reachable(entry));
+    let place = |unit: &Unit| {
+        let (_, position) = unit.imports.iter().find(|(path, _)| path == testing::PATH)?;
+        Some(place_in(unit, *position))
+    };
+    let error = || {
+        Error::new(Kind::Script, format!("{} is for tests only", testing::PATH))
+            .hint("`fthost test` runs tests: the functions `test_...` of tests/**/*_test.rhai")
+    };
+    units.filter_map(|unit| place(&unit)).map(|place| Finding::of("test-only", error().at(place))).collect()
+}
