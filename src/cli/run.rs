@@ -121,7 +121,8 @@ pub fn told(error: &Error, output: &Output) -> u8 {
 pub fn checked(session: &Session, args: &Run, output: &Output) -> Result<Vec<Arc<Unit>>, u8> {
     let tell = |error: Error| told(&error, output);
     let entries = entries(session, args).map_err(tell)?;
-    let findings = check::entries(session, &entries);
+    let mut findings = check::entries(session, &entries);
+    findings.extend(check::test_only::check(session, entries.iter().map(|(path, _)| path.as_str())));
     if show_errors(&findings, output) {
         output.remark("nothing was run");
         return Err(exit::MISTAKE);

@@ -23,7 +23,7 @@ mod scopes;
 mod shape;
 mod source;
 mod templates;
-mod test_only;
+pub mod test_only;
 mod tree;
 mod types;
 mod unused;
@@ -126,7 +126,6 @@ pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> 
         }
     }
     findings.extend(of_scripts(session, &loaded));
-    findings.extend(test_only::check(session, &loaded));
     findings.extend(shape::check(session));
     findings.extend(budget::check(session, &loaded));
     // What cannot be read cannot be opened, either.

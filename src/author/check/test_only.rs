@@ -1,4 +1,4 @@
-//! `std/testing` in scripts that are to be run: it works in tests only.
+//! `std/testing` in scripts that are run: it works in tests only. Whether one is run, only `run` knows.
 
 use super::Finding;
 use crate::base::{Error, Kind};
@@ -6,8 +6,8 @@ use crate::host::{Session, testing};
 use crate::script::library::{Unit, place_in};
 
 /// The imports of it in loaded scripts, and in what they import.
-pub fn check(session: &Session, entries: &[&str]) -> Vec<Finding> {
-    let units = entries.iter().flat_map(|entry| session.engine.library().reachable(entry));
+pub fn check<'a>(session: &Session, entries: impl IntoIterator<Item = &'a str>) -> Vec<Finding> {
+    let units = entries.into_iter().flat_map(|entry| session.engine.library().reachable(entry));
     let place = |unit: &Unit| {
         let (_, position) = unit.imports.iter().find(|(path, _)| path == testing::PATH)?;
         Some(place_in(unit, *position))
