@@ -4,6 +4,7 @@ use fthost::author::check::Finding;
 use fthost::host::embedded;
 
 use crate::check::findings;
+use crate::support::TestProject;
 
 const MAIN: &str = "scripts/main.rhai";
 
@@ -61,6 +62,22 @@ fn yaml_and_templates_have_such_comments_too() {
     assert_eq!(codes(&findings(&[("config/prompts/note.md", unused)])), [("allow-unused", 1)]);
     let reason = "topics: [{id: a, weight: 0.5}, {id: b, weight: 0.4}] # allow(weights-sum)\n";
     assert_eq!(codes(&findings(&[("config/taxonomy.yaml", reason)])), [("allow-reason", 1)]);
+}
+
+#[test]
+fn a_run_of_one_script_does_not_know_what_others_need() {
+    let project = TestProject::of("print(\"ran\");");
+    project.edit(
+        "config/fthost.yaml",
+        "offline-lenient]",
+        "offline-strict] # allow(same-judge): to see the spread",
+    );
+    let ran = project.main("").exits(0).prints("ran");
+    assert!(!ran.err.contains("warning"), "{}", ran.err);
+    project.run("check").exits(0).prints("no mistakes found");
+    project.edit("config/fthost.yaml", "same-judge", "same-judges");
+    project.main("").exits(2).says("error[allow-unknown]");
+    project.run_args(&["eval", "1 + 1"]).exits(0);
 }
 
 #[test]

@@ -16,9 +16,19 @@ struct Allowed {
     column: usize,
 }
 
-/// Takes out what is allowed, and adds what is wrong with the comments. Unless the `whole` was looked at, what a
-/// comment would allow may not have been looked for.
-pub fn apply(session: &Session, findings: Vec<Finding>, whole: bool) -> Vec<Finding> {
+/// What of the comments themselves is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    /// Nothing.
+    None,
+    /// Their codes and reasons: what they would allow may not have been looked for.
+    OfAllowed,
+    /// Also whether they are needed.
+    All,
+}
+
+/// Takes out what is allowed, and adds what is wrong with the comments.
+pub fn apply(session: &Session, findings: Vec<Finding>, faults: Faults) -> Vec<Finding> {
     let texts = texts(session, &findings);
     let (mut kept, mut used) = (Vec::new(), BTreeSet::new());
     let comments: BTreeMap<&str, Vec<Allowed>> =
@@ -29,15 +39,15 @@ pub fn apply(session: &Session, findings: Vec<Finding>, whole: bool) -> Vec<Find
             _ => kept.push(finding),
         }
     }
-    if whole {
+    if faults != Faults::None {
         for (file, all) in &comments {
-            let faults = all.iter().enumerate().filter_map(|(index, comment)| {
-                let is_used = used.contains(&((*file).to_string(), index));
+            let wrong = all.iter().enumerate().filter_map(|(index, comment)| {
+                let is_used = faults == Faults::OfAllowed || used.contains(&((*file).to_string(), index));
                 fault(comment, is_used).map(|(code, error)| {
                     Finding::of(code, error.at(Place::new(file, &texts[*file], comment.line, comment.column)))
                 })
             });
-            kept.extend(faults);
+            kept.extend(wrong);
         }
     }
     kept

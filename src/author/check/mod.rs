@@ -38,6 +38,7 @@ use crate::base::{Error, Kind, Result};
 use crate::host::Session;
 use crate::script::library::Unit;
 use crate::script::workspace::Workspace;
+use allow::Faults;
 use look::Look;
 use names::{Names, Shared};
 use source::Source;
@@ -132,12 +133,12 @@ pub fn entries(session: &Session, entries: &[(String, String)]) -> Vec<Finding> 
     if findings.iter().all(|finding| finding.severity == Severity::Warning) {
         findings.extend(files::of_names(&session.world, &session.backend_names(&loaded)));
     }
-    in_order(session, findings, true)
+    in_order(session, findings, Faults::OfAllowed)
 }
 
 /// What cannot work in scripts (loaded or still to load) and in all that they import, each script once.
 pub fn scripts(session: &Session, entries: &[&str]) -> Vec<Finding> {
-    only_errors(in_order(session, of_scripts(session, entries), false))
+    only_errors(in_order(session, of_scripts(session, entries), Faults::None))
 }
 
 /// What cannot work in an entry of a session, and in the project's modules that it imports.
@@ -151,7 +152,7 @@ pub fn entry(session: &Session, unit: &Arc<Unit>, workspace: &Workspace) -> Vec<
     let modules = library.reachable(&unit.path).into_iter().skip(1);
     let own: Vec<_> = modules.filter(|module| !module.path.starts_with("std/")).collect();
     findings.extend(of_units(session, &own));
-    only_errors(in_order(session, findings, false))
+    only_errors(in_order(session, findings, Faults::None))
 }
 
 fn only_errors(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -175,7 +176,7 @@ pub fn project(session: &Session) -> Vec<Finding> {
     findings.extend(shape::check(session));
     findings.extend(files::of_roles(session));
     findings.extend(config::check(session));
-    in_order(session, findings, true)
+    in_order(session, findings, Faults::All)
 }
 
 /// The mistakes in the tests of a project.
@@ -196,7 +197,7 @@ pub fn shipped_module(session: &Session, path: &str) -> Result<Vec<Finding>> {
     session.load(path)?;
     let missing = || Error::new(Kind::Internal, format!("{path} is not loaded"));
     let unit = session.engine.library().unit(path).ok_or_else(missing)?;
-    Ok(in_order(session, of_units(session, &[unit]), true))
+    Ok(in_order(session, of_units(session, &[unit]), Faults::None))
 }
 
 /// The mistakes in the scripts that these reach, and why some of them do not load.
@@ -234,8 +235,8 @@ fn of_units(session: &Session, units: &[Arc<Unit>]) -> Vec<Finding> {
 
 /// Without those that a comment allows; sorted by file and line, each once: a file that several scripts import
 /// is wrong only once, a cycle only once wherever it was entered.
-fn in_order(session: &Session, findings: Vec<Finding>, whole: bool) -> Vec<Finding> {
-    let mut findings = allow::apply(session, findings, whole);
+fn in_order(session: &Session, findings: Vec<Finding>, faults: Faults) -> Vec<Finding> {
+    let mut findings = allow::apply(session, findings, faults);
     let place =
         |finding: &Finding| finding.error.place().map(|place| (place.file.clone(), place.line, place.column));
     findings.sort_by_cached_key(|finding| (place(finding), finding.severity));
