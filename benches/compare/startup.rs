@@ -13,6 +13,7 @@ const FTHOST: &[(&str, &[&str])] = &[
     ("`fthost eval 1`", &["eval", "1"]),
     ("`fthost eval 'count_tokens(\"Hello\")'`: loads the tokenizer", &["eval", "count_tokens(\"Hello\")"]),
     ("`fthost check`", &["check"]),
+    ("`fthost repl` from an empty pipe: opened and left", &["repl"]),
     ("`fthost test many`: 100 tests, each in a world of its own", &["test", "many"]),
 ];
 

@@ -248,6 +248,27 @@ pub fn sql_blocks(document: &str) -> Vec<String> {
     blocks(document, &text).into_iter().filter(|block| block.is(&["sql"])).map(|block| block.text).collect()
 }
 
+/// VS Code's expressions are JavaScript's; this one means the same in Python.
+#[test]
+fn the_problem_matcher_finds_what_check_tells() {
+    let all = all_blocks();
+    let task = all.iter().find(|block| block.is(&["json"]) && block.text.contains("problemMatcher")).unwrap();
+    let task: serde_json::Value = serde_json::from_str(&task.text).unwrap();
+    let pattern = &task["tasks"][0]["problemMatcher"]["pattern"];
+    let project = new_project();
+    std::fs::write(project.path().join("scripts/a.rhai"), "let n = \"a \\\\ \\\"b\";\nprint(n.lenn(3));").unwrap();
+    let told = fthost(project.path(), &["check", "--json"]);
+    let script = "import json, re, sys\npattern = json.loads(sys.argv[1])\n\
+        for line in sys.argv[2].splitlines():\n    found = re.search(pattern['regexp'], line)\n    \
+        if found: print([found[pattern[name]] for name in ['severity', 'code', 'message', 'file', 'line', 'column', 'endColumn']])";
+    let mut python = Command::new("python3");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let matched = python.args(["-c", script, &pattern.to_string(), &told]).output().unwrap();
+    let matched = said(&matched);
+    let expected = "['error', 'unknown-method', 'unknown method `lenn`', 'scripts/a.rhai', '2', '9', '13']";
+    assert!(matched.contains(expected), "{matched}\nof\n{told}");
+}
+
 #[test]
 fn blocks_say_what_they_are() {
     const LANGUAGES: [&str; 9] = ["sh", "text", "rhai", "yaml", "json", "console", "rust", "toml", "sql"];
