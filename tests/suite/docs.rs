@@ -256,7 +256,8 @@ fn the_problem_matcher_finds_what_check_tells() {
     let task: serde_json::Value = serde_json::from_str(&task.text).unwrap();
     let pattern = &task["tasks"][0]["problemMatcher"]["pattern"];
     let project = new_project();
-    std::fs::write(project.path().join("scripts/a.rhai"), "let n = \"a \\\\ \\\"b\";\nprint(n.lenn(3));").unwrap();
+    std::fs::write(project.path().join("scripts/a.rhai"), "let n = \"a \\\\ \\\"b\";\nprint(n.lenn(3));")
+        .unwrap();
     let told = fthost(project.path(), &["check", "--json"]);
     let script = "import json, re, sys\npattern = json.loads(sys.argv[1])\n\
         for line in sys.argv[2].splitlines():\n    found = re.search(pattern['regexp'], line)\n    \
