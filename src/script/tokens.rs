@@ -24,6 +24,10 @@ impl Tokens {
             match token {
                 Token::EOF | Token::LexError(_) => break,
                 Token::Comment(comment) => {
+                    // At the end of a text whose comment is open, the engine gives it again for ever.
+                    if comments.last().is_some_and(|(_, last)| *last >= position) {
+                        break;
+                    }
                     comments.push((comment.to_string(), position));
                     continue;
                 }
@@ -42,6 +46,11 @@ impl Tokens {
         }
         let at = all.iter().enumerate().map(|(index, (_, position))| (*position, index)).collect();
         Tokens { all, at, comments }
+    }
+
+    /// All of them but the comments, in order.
+    pub fn all(&self) -> &[(Token, Position)] {
+        &self.all
     }
 
     /// The comments, in order.
@@ -130,6 +139,14 @@ mod tests {
         assert_eq!((name.position(), params[1].0.as_str()), (Some(4), "two"));
         assert_eq!(tokens.closure_parameters(Position::new(2, 26))[0].1, Position::new(2, 27));
         assert!(!tokens.ends_a_statement());
+    }
+
+    #[test]
+    fn an_open_comment_ends_with_the_text() {
+        for text in ["print(1);\n/* abc", "/*", "/* a /* b */", "/* a */ /* b */ 1"] {
+            assert!(Tokens::of(&Engine::new(), text).comments().len() <= 2, "{text}");
+        }
+        assert_eq!(Tokens::of(&Engine::new(), "/* a */ /* b */ 1").comments().len(), 2);
     }
 
     #[test]

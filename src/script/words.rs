@@ -4,6 +4,7 @@
 use rhai::{Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Token};
 
 use super::habits;
+use super::tokens::Tokens;
 use super::values::friendly_type;
 use crate::base::{Error, Kind, Place, suggest};
 
@@ -64,7 +65,7 @@ fn advice(text: &str, line: usize, column: usize, kind: &ParseErrorType) -> Opti
 /// Whether the error is a top-level `let` that a function reads, which has advice of its own.
 fn is_hidden_let(engine: &Engine, text: &str, kind: &ParseErrorType) -> bool {
     let ParseErrorType::VariableUndefined(name) = kind else { return false };
-    identifiers(engine, text).iter().any(|word| word.name == *name && word.top_level_let)
+    identifiers(engine, text).iter().any(|word| word.name == *name && word.declared.is_some())
 }
 
 /// The words of a syntax error, and advice.
@@ -246,11 +247,19 @@ fn character_hint(found: &str) -> Option<String> {
 /// Why a variable is unknown: most often a top-level `let` read in a function, or a slip.
 fn variable_hint(engine: &Engine, text: &str, name: &str) -> Option<String> {
     let words = identifiers(engine, text);
-    if words.iter().any(|word| word.name == name && word.top_level_let) {
-        return Some(format!(
-            "a function does not see a top-level `let`: pass `{name}` as a parameter, or declare it as \
-             `const {name}` and write `global::{name}`"
-        ));
+    match words.iter().filter(|word| word.name == name).find_map(|word| word.declared) {
+        Some(Declared::Variable) => {
+            return Some(format!(
+                "a function does not see a top-level `let`: pass `{name}` as a parameter, or declare it as \
+                 `const {name}` and write `global::{name}`"
+            ));
+        }
+        Some(Declared::Constant) => {
+            return Some(format!(
+                "a function sees the script's constants by `global::`: write `global::{name}`"
+            ));
+        }
+        None => {}
     }
     let others = words.iter().map(|word| word.name.as_str()).filter(|word| *word != name);
     let near = suggest::nearest(name, others).map(|name| format!("did you mean `{name}`?"));
@@ -259,13 +268,12 @@ fn variable_hint(engine: &Engine, text: &str, name: &str) -> Option<String> {
 
 /// The innermost bracket that is still open where the text ends.
 fn never_closed(engine: &Engine, text: &str) -> Option<Position> {
-    let texts = [text];
-    let (tokens, _control) = engine.lex(&texts);
     let mut open = Vec::new();
-    for (token, position) in tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_)))
-    {
+    for (token, position) in Tokens::of(engine, text).all() {
         match token {
-            Token::LeftBrace | Token::MapStart | Token::LeftParen | Token::LeftBracket => open.push(position),
+            Token::LeftBrace | Token::MapStart | Token::LeftParen | Token::LeftBracket => {
+                open.push(*position)
+            }
             Token::RightBrace | Token::RightParen | Token::RightBracket => drop(open.pop()),
             _ => {}
         }
@@ -275,24 +283,33 @@ fn never_closed(engine: &Engine, text: &str) -> Option<Position> {
 
 struct Word {
     name: String,
-    top_level_let: bool,
+    /// How it is declared at the top of the script, where this is that place.
+    declared: Option<Declared>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Declared {
+    Variable,
+    Constant,
 }
 
 /// The identifiers of a text, by its tokens: it may not parse.
 fn identifiers(engine: &Engine, text: &str) -> Vec<Word> {
-    let texts = [text];
-    let (tokens, _control) = engine.lex(&texts);
-    let (mut depth, mut after_let, mut words) = (0usize, false, Vec::new());
-    for (token, _) in tokens.take_while(|(token, _)| !matches!(token, Token::EOF | Token::LexError(_))) {
-        match &token {
+    let (mut depth, mut declares, mut words) = (0usize, None, Vec::new());
+    for (token, _) in Tokens::of(engine, text).all() {
+        match token {
             Token::LeftBrace | Token::MapStart => depth += 1,
             Token::RightBrace => depth = depth.saturating_sub(1),
             Token::Identifier(name) => {
-                words.push(Word { name: name.to_string(), top_level_let: after_let && depth == 0 });
+                words.push(Word { name: name.to_string(), declared: declares.filter(|_| depth == 0) });
             }
             _ => {}
         }
-        after_let = matches!(token, Token::Let);
+        declares = match token {
+            Token::Let => Some(Declared::Variable),
+            Token::Const => Some(Declared::Constant),
+            _ => None,
+        };
     }
     words
 }

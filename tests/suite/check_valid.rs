@@ -56,6 +56,11 @@ const VALID: &[&str] = &[
     "let n = 10;\ndo { n -= 3; } while n > 0;\ndo { n += 1; } until n == 5;\nwhile n != 0 { n -= 1; if n == 2 { continue; } }\nprint(n);\nloop { n += 1; if n > 2 { return; } }",
     "for (item, index) in [\"a\", \"b\"] { print(`${index} ${item}`); }\nfor i in range(0, 10, 3) { print(i); }\nfor i in range(10, 0, -2) { print(i); }\nfor _i in 0..3 { print(\"again\"); }\nfor k in #{a: 1}.keys() { print(k); }\nfor ch in \"abc\".chars() { print(ch); }\nfor i in 0..3 { print(\"x\"); }",
     "let grid = [[1, 2], [3, 4]];\nlet sum = 0;\nfor row in grid { for cell in row { if cell == 2 { continue; } sum += cell; } }\ngrid[1][0] = 7;\ngrid[0].push(9);\nprint(sum + grid[0].len());",
+    // what stands in brackets is a chain of its own
+    "let n = 1;\nlet m = #{\"1\": 1, b: \"2\"};\nlet xs = [1, [2, 3], 4];\nlet s = \"a\";\nm[n.to_string()] = 2;\nprint(m[n.to_string()] + xs[s.len()][n.min(0)] + xs[(s.len())][1] + xs[0.5.to_int()]);\nprint(m?[m.b.to_upper()]);\nprint(xs[s.len()].len());",
+    "let m = #{a: #{b: 1}};\nlet a = [#{b: 1}, [2, 3]];\nprint(m[\"a\"][\"b\"] + a[0][\"b\"] + a[-1][0]);\nfor i in 0..3 { m[i.to_string()] = i; }\nprint(m);",
+    "fn f() { try { 5 } catch (e) { 6 } }\nprint(f());\nprint(parallel_map([1], |x| { try { x } catch { 0 } }));",
+    "let text = \"a\";\nimport \"std/text\" as text;\nprint(text::plural(2, text));",
     // numbers
     "let x = 0x1f + 0b11 + 0o17 + 1_000;\nlet y = x ** 2 % 7 << 2 >> 1 & 0xff | 1 ^ 3;\nprint(y);\nprint(-x.abs() + +3);\nlet f = 1.5e3 / 2 + 7 / 2;\nprint(f.floor().to_int() + 2.0.sqrt());\nprint(7 / 2 * 2);\nprint(5.0 / 2 < 2.6);",
     "let a = 3;\nlet b = 4;\nlet mean = (a + b) / 2.0;\nlet share = a * 100 / b;\nlet pct = a.to_float() / b;\nprint(mean + share + pct);\nprint(a == 3.0);\nprint(b > 2.5 || a <= 1.0);",

@@ -109,14 +109,14 @@ impl<'a> Look<'a> {
     }
 
     /// Whether a node goes on with a chain: what stands right of a dot or a bracket.
-    fn is_member(&self, node: &Node<'a>) -> bool {
+    pub fn is_member(&self, node: &Node<'a>) -> bool {
         let Some(expr) = node.expr() else { return false };
         match self.tree.parent(node).and_then(Node::expr) {
             Some(Expr::Dot(pair, ..)) => std::ptr::eq(&raw const pair.rhs, expr),
             Some(Expr::Index(pair, flags, _)) => {
                 std::ptr::eq(&raw const pair.rhs, expr)
                     && !flags.intersects(ASTFlags::BREAK)
-                    && matches!(expr, Expr::Dot(..))
+                    && matches!(expr, Expr::Dot(..) | Expr::Index(..))
             }
             _ => false,
         }

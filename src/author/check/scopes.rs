@@ -103,6 +103,8 @@ fn changes(tree: &Tree, node: usize) -> bool {
 
 fn last_method(expr: &Expr) -> Option<&str> {
     match expr {
+        // What stands in the brackets belongs to nobody outside of them.
+        Expr::Index(_, flags, _) if flags.intersects(ASTFlags::BREAK) => None,
         Expr::Dot(pair, ..) | Expr::Index(pair, ..) => last_method(&pair.rhs),
         Expr::MethodCall(call, _) => Some(&call.name),
         _ => None,

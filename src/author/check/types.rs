@@ -1,6 +1,6 @@
 //! Arguments, objects and properties whose type is known, and which nothing takes.
 
-use rhai::{Expr, Position};
+use rhai::{ASTFlags, BinaryExpr, Expr, Position};
 
 use super::Finding;
 use super::look::{Called, Look, accepts, open_types};
@@ -23,17 +23,21 @@ fn of_node<'a>(look: &Look<'a>, node: &Node<'a>) -> Option<Finding> {
     }
     match node.expr()? {
         Expr::Property(..) => unknown_property(look, node),
-        Expr::Index(pair, ..) => wrong_index(look, &pair.lhs, first_member(&pair.rhs))
-            .or_else(|| out_of_bounds(look, &pair.lhs, first_member(&pair.rhs))),
+        // In `a[b][c]` the second index has `b` at its left, and not `a[b]`.
+        Expr::Index(..) if look.is_member(node) => None,
+        Expr::Index(pair, flags, _) => {
+            let index = index_of(pair, *flags);
+            wrong_index(look, &pair.lhs, index).or_else(|| out_of_bounds(look, &pair.lhs, index))
+        }
         _ => None,
     }
 }
 
-/// `b` of `a.b.c`, which is `a.(b.c)` in the tree.
-fn first_member(member: &Expr) -> &Expr {
-    match member {
-        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => &pair.lhs,
-        other => other,
+/// `b` of `a[b]`, and of `a[b].c`, which is `a[b.c]` in the tree but for a flag.
+fn index_of(pair: &BinaryExpr, flags: ASTFlags) -> &Expr {
+    match &pair.rhs {
+        Expr::Dot(inner, ..) | Expr::Index(inner, ..) if !flags.intersects(ASTFlags::BREAK) => &inner.lhs,
+        whole => whole,
     }
 }
 

@@ -98,7 +98,9 @@ impl<'a> Walk<'a> {
 
     fn find(&self, name: &str) -> Option<usize> {
         let mut visible = self.scopes.iter().rev().flat_map(|scope| scope.iter().rev());
-        visible.find(|index| self.tree.variables[**index].name == name).copied()
+        // A module may have the name of a variable.
+        let is_meant = |variable: &Variable| variable.name == name && variable.origin != Origin::Import;
+        visible.find(|index| is_meant(&self.tree.variables[**index])).copied()
     }
 
     fn node(&mut self, syntax: Syntax<'a>, used: bool) -> usize {
@@ -168,7 +170,7 @@ impl<'a> Walk<'a> {
             Stmt::Assignment(assignment) => self.assignment(&assignment.1.lhs, &assignment.1.rhs, node),
             Stmt::FnCall(call, _) => self.call(call, node),
             Stmt::Block(block) => self.block(block.statements(), used),
-            Stmt::TryCatch(flow, _) => self.try_catch(flow),
+            Stmt::TryCatch(flow, _) => self.try_catch(flow, used),
             Stmt::Expr(expr) => self.expr(expr, used),
             Stmt::BreakLoop(Some(expr), ..) | Stmt::Return(Some(expr), ..) => self.expr(expr, true),
             Stmt::Import(import, _) => {
@@ -186,15 +188,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn try_catch(&mut self, flow: &'a rhai::FlowControl) {
+    fn try_catch(&mut self, flow: &'a rhai::FlowControl, used: bool) {
         let outer = std::mem::replace(&mut self.at.in_try, true);
-        self.block(flow.body.statements(), false);
+        self.block(flow.body.statements(), used);
         self.at.in_try = outer;
         self.scopes.push(Vec::new());
         if let Expr::Variable(caught, _, position) = &flow.expr {
             self.declare(&caught.1, Origin::Caught, *position, None);
         }
-        self.block(flow.branch.statements(), false);
+        self.block(flow.branch.statements(), used);
         self.scopes.pop();
     }
 
