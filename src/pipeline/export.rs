@@ -125,8 +125,10 @@ impl<P: FnMut(Part, &[u8]) -> Result<()>> Writer<P> {
             return Ok(());
         }
         let message = format!("{offline} of {all} examples were made offline, the rest by a real model");
-        Err(Error::new(Kind::Data, message)
-            .hint("remove the offline transcripts from data/raw/transcripts, or pass #{mix_offline: true}"))
+        Err(Error::new(Kind::Data, message).hint(
+            "`--redo stale` makes and judges the offline conversations anew; else remove them from \
+             data/raw/transcripts, or pass #{mix_offline: true}",
+        ))
     }
 }
 

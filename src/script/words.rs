@@ -240,6 +240,9 @@ fn character_hint(found: &str) -> Option<String> {
     if "“”„‘’«»".contains(first) {
         return Some("texts stand between straight quotes: \"...\"".into());
     }
+    if first == '\u{feff}' {
+        return Some("this is a byte order mark: save the file as UTF-8 without one".into());
+    }
     let hint = "names are made of the letters a to z, digits and _";
     first.is_alphabetic().then(|| hint.into())
 }

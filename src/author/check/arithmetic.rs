@@ -75,7 +75,47 @@ fn wrong_sign(look: &Look, name: &str, operand: &Expr, position: Position) -> Op
 /// Values of these types are never equal to those of another.
 const PLAIN: &[&str] = &["string", "int", "bool", "array", "map", "closure"];
 
+/// What `type_of` calls otherwise than this tool's messages and other languages do.
+const TYPE_NAMES: &[(&str, &str)] = &[
+    ("bool", "boolean"),
+    ("f64", "float"),
+    ("f64", "double"),
+    ("f64", "number"),
+    ("i64", "int"),
+    ("i64", "integer"),
+    ("string", "str"),
+    ("string", "String"),
+    ("array", "list"),
+    ("map", "dict"),
+    ("map", "object"),
+    ("()", "null"),
+    ("()", "None"),
+    ("Fn", "function"),
+    ("Fn", "closure"),
+];
+
+/// `type_of(x) == "int"`, which is never so.
+fn wrong_type_name(look: &Look, left: &Expr, right: &Expr, position: Position) -> Option<Finding> {
+    let asks = |expr: &Expr| match expr {
+        Expr::FnCall(call, _) => call.name == "type_of",
+        Expr::Dot(pair, ..) => matches!(&pair.rhs, Expr::MethodCall(call, _) if call.name == "type_of"),
+        _ => false,
+    };
+    let text = match (left, right) {
+        (Expr::StringConstant(text, _), other) | (other, Expr::StringConstant(text, _)) if asks(other) => {
+            text
+        }
+        _ => return None,
+    };
+    let (real, _) = TYPE_NAMES.iter().find(|(_, wrong)| *wrong == text.as_str())?;
+    let error = Error::new(Kind::Script, format!("`type_of` never gives \"{text}\""));
+    Some(look.finding("never-equal", position, error.hint(format!("this type is called \"{real}\""))))
+}
+
 fn never_equal(look: &Look, name: &str, left: &Expr, right: &Expr, position: Position) -> Option<Finding> {
+    if let Some(finding) = wrong_type_name(look, left, right, position) {
+        return Some(finding);
+    }
     let (one, other) = (look.type_of(left)?, look.type_of(right)?);
     let is_host = |kind: &str| look.signatures().is_object(kind) && kind != "char" && kind != "float";
     let differ = match (PLAIN.contains(&one), PLAIN.contains(&other)) {

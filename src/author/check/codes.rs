@@ -77,7 +77,7 @@ impl Code {
 /// All codes, a line each.
 pub fn list() -> String {
     let line = |code: &Code| {
-        let first = code.about.split(['.', ':']).next().unwrap_or_default();
+        let first = code.about.split(". ").next().unwrap_or_default().trim_end_matches('.');
         format!("{:<22} {:<8} {first}", code.name, code.severity.name())
     };
     CODES.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -81,6 +81,10 @@ fn share(document: &Document, path: &str, key: &str, value: &Value, found: &mut 
             let error = document.fault(path, format!("the weight is no number: {}", shown(value)));
             found.push(Finding::of("weights", error.hint("write a number without quotes: 0.25")));
         }
+        if SHARES.contains(&key) && value.is_string() {
+            let error = document.fault(path, format!("`{key}` is no number: {}", shown(value)));
+            found.push(Finding::of("probability", error.hint("30 percent is 0.3")));
+        }
         return;
     };
     if SHARES.contains(&key) && !(0.0..=1.0).contains(&number) {
