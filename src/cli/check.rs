@@ -45,9 +45,9 @@ pub fn run(common: &Common, args: &Check, output: &Output) -> Result<u8> {
 /// The faults of a configuration that cannot be read.
 fn unreadable(common: &Common, output: &Output, error: Error) -> Result<u8> {
     let path = project::root(common)?.join(project::CONFIG);
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let faults = Config::faults(project::CONFIG, &text);
-    let faults = if faults.is_empty() { vec![error] } else { faults };
+    // What is no text is told by the error itself.
+    let faults = std::fs::read_to_string(path).map(|text| Config::faults(project::CONFIG, &text));
+    let faults = faults.ok().filter(|faults| !faults.is_empty()).unwrap_or_else(|| vec![error]);
     Ok(report(&faults.into_iter().map(Finding::of_config).collect::<Vec<_>>(), output))
 }
 

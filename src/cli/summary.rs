@@ -83,9 +83,9 @@ fn backend_line(name: &str, width: usize, spent: &Spent) -> String {
         0 => String::new(),
         n => format!(", {} without a reply", count(n as usize, "request")),
     };
-    let calls = thousands(spent.calls);
+    let calls = count(spent.calls as usize, "call");
     let took = took(&spent.latency).map(|took| format!("; {took}")).unwrap_or_default();
-    format!("{name:width$}  {calls} calls, {about}{input} tokens in, {output} out{usd}{unanswered}{took}")
+    format!("{name:width$}  {calls}, {about}{input} tokens in, {output} out{usd}{unanswered}{took}")
 }
 
 /// `median 1.02 s, 99 % within 4.80 s`

@@ -183,6 +183,8 @@ fn loader(world: &Arc<World>) -> Loader {
 
 fn absent(path: &str, error: Error) -> Error {
     match error.kind() {
+        Kind::NotFound if path.starts_with("scripts/scripts/") => Error::new(Kind::NotFound, error.message())
+            .hint("imports name files below scripts/: leave out `scripts/`"),
         Kind::NotFound => error.or_hint(Some(format!("is it {path} below the project's root?"))),
         _ => error,
     }

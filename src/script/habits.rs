@@ -22,6 +22,12 @@ const WORDS: &[Habit] = &[
     ("or", "write `||`"),
     ("not", "write `!`, as in `!(a == b)`"),
     ("is", "write `==`"),
+    ("class", "there are no classes: write a map, `#{name: \"Ada\"}`, and functions"),
+    ("pass", "an empty block is `{ }`"),
+    ("del", "write `map.remove(\"key\")`"),
+    ("var", "write `let`"),
+    ("match", "write `switch x { 1 => \"one\", _ => \"many\" }`"),
+    ("case", "a case is written `1 => \"one\",`"),
     ("with", "files are read by `read_text(path)` and written by `write_text(path, text)`"),
 ];
 
@@ -34,14 +40,21 @@ const MAP: &str = "a map is `#{a: 1}`";
 
 /// Functions that scripts do not have, or that take something else.
 const CALLS: &[Habit] = &[
+    ("any", "write `array.some(|x| x > 2)`"),
     ("append", "`array.push(item)` adds one item, `array.append(other_array)` many"),
+    ("assert", "write `if !(a == b) { throw \"what is wrong\"; }`; tests have `testing::assert(...)`"),
+    ("dict", MAP),
     ("enumerate", "write `for (item, index) in array { ... }`"),
+    ("extend", "`array.append(other_array)` adds many items"),
     ("float", "write `parse_float(text)`, or `number.to_float()`"),
     ("format", "values stand in a text between backticks: `turn ${n}`"),
+    ("get", "a map's value with a default is `map.key ?? default`"),
     ("int", "write `parse_int(text)`, or `number.to_int()`"),
     ("isinstance", "write `type_of(x) == \"string\"`"),
     ("items", "write `for key in map.keys() { ... map[key] ... }`"),
     ("join", "write `import \"std/text\" as text;`, then `text::join(array, \", \")`"),
+    ("list", "an array is `[1, 2]`"),
+    ("now", "write `now_utc()`"),
     ("open", "files are read by `read_text(path)` and written by `write_text(path, text)`"),
     ("print", "print one text, with the values in it: print(`${a} ${b}`)"),
     ("range", "write `for i in 0..3 { ... }`"),
@@ -105,6 +118,10 @@ fn of_word(before: &str, word: &str, after: &str) -> Option<String> {
     }
     if before.ends_with('[') && after.contains(" for ") {
         return Some("write `array.map(|x| x * 2)`, or `array.filter(|x| x > 2)`".into());
+    }
+    if ["let", "const", "fn"].iter().any(|keyword| before.ends_with(keyword)) {
+        // It is a name, if one that cannot be had.
+        return None;
     }
     find(WORDS, word).map(str::to_string)
 }

@@ -24,8 +24,8 @@ impl Tokens {
             match token {
                 Token::EOF | Token::LexError(_) => break,
                 Token::Comment(comment) => {
-                    // At the end of a text whose comment is open, the engine gives it again for ever.
-                    if comments.last().is_some_and(|(_, last)| *last >= position) {
+                    // Behind a comment that is never closed the engine gives empty ones for ever.
+                    if comment.is_empty() {
                         break;
                     }
                     comments.push((comment.to_string(), position));
@@ -56,6 +56,13 @@ impl Tokens {
     /// The comments, in order.
     pub fn comments(&self) -> &[(String, Position)] {
         &self.comments
+    }
+
+    /// Where a comment begins that goes on to the end of the text: the engine takes it for a whole one.
+    pub fn open_comment(&self) -> Option<Position> {
+        let (comment, position) = self.comments.last()?;
+        let is_open = comment.matches("/*").count() > comment.matches("*/").count();
+        (comment.starts_with("/*") && is_open).then_some(*position)
     }
 
     /// Whether the text ends in `;`.
@@ -146,7 +153,10 @@ mod tests {
         for text in ["print(1);\n/* abc", "/*", "/* a /* b */", "/* a */ /* b */ 1"] {
             assert!(Tokens::of(&Engine::new(), text).comments().len() <= 2, "{text}");
         }
-        assert_eq!(Tokens::of(&Engine::new(), "/* a */ /* b */ 1").comments().len(), 2);
+        let open = |text| Tokens::of(&Engine::new(), text).open_comment();
+        assert_eq!(open("print(1);\n/* abc"), Some(Position::new(2, 1)));
+        assert_eq!(open("/* a /* b */"), Some(Position::new(1, 1)));
+        assert_eq!(open("/* a */ /* b */ 1 // c"), None);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Walk<'_> {
             return Error::new(Kind::Script, format!("unknown function `{name}`"))
                 .or_hint(signatures.advice(name, signatures.names()));
         }
-        let arguments = argument_types(arguments.trim_end_matches(')'));
+        let arguments = argument_types(arguments.strip_suffix(')').unwrap_or(arguments));
         if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             let (left, right) = arguments.split_once(", ").unwrap_or((&arguments, ""));
             let with = if right.is_empty() { String::new() } else { format!(" and {right}") };

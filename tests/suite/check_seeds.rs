@@ -22,6 +22,14 @@ const TEMPLATE: &str = "config/persona-template.yaml";
 
 #[rustfmt::skip]
 const SEEDS: &[Seed] = &[
+    // What others were seen to get wrong.
+    (MAIN, "", "const NAMES = [\"a\"];\nNAMES.push(\"b\");\nprint(NAMES);", "constant-assigned", 2),
+    (MAIN, "", "const LIMITS = #{turns: 3};\nLIMITS.turns = 4;\nprint(LIMITS);", "constant-assigned", 2),
+    (MAIN, "", "fn is_number(x) { type_of(x) == \"int\" }\nprint(is_number(1));", "never-equal", 1),
+    (MAIN, "", "let names = [\"a\", \"b\"];\nrng(\"x\").shuffle(names);\nprint(names);", "unused-result", 2),
+    (MAIN, "", "print(1);\n/* never closed", "syntax", 2),
+    (TAXONOMY, "share: 0.15", "share: 15%", "probability", 50),
+    (TEMPLATE, "names: [Amara", "names: Amara, Ben\nothers: [Amara", "taxonomy", 30),
     // In the shipped scripts.
     (GENERATE, "prompts::build_user_prompt(persona, exchanges, turn)", "prompts::build_user_prompt(persona, turn)", "wrong-argument-count", 19),
     (GENERATE, "prompts::load_system_prompt()", "prompts::load_sytem_prompt()", "unknown-function", 10),

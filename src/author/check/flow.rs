@@ -30,7 +30,16 @@ pub fn check(look: &Look) -> Vec<Finding> {
             _ => {}
         }
     }
+    findings.extend(open_comment(look));
     findings
+}
+
+/// The engine takes the rest of the script for a comment, without a word.
+fn open_comment(look: &Look) -> Option<Finding> {
+    let position = look.tree.tokens.open_comment()?;
+    let error = Error::new(Kind::Script, "this comment is never closed")
+        .hint("write `*/` where it ends; comments in comments need one each");
+    Some(look.finding("syntax", position, error))
 }
 
 fn blocks(look: &Look, blocks: &[&StmtBlock]) -> Vec<Finding> {

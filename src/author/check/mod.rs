@@ -169,10 +169,11 @@ pub fn project(session: &Session) -> Vec<Finding> {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             findings.extend(of_scripts(session, &paths));
             findings.extend(budget::check(session, &paths));
+            findings.extend(tests(session));
+            findings.extend(test_only::of_project(session, &paths));
         }
         Err(error) => findings.push(Finding::of("files", error)),
     }
-    findings.extend(tests(session));
     findings.extend(shape::check(session));
     findings.extend(files::of_roles(session));
     findings.extend(config::check(session));

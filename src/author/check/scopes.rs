@@ -50,7 +50,26 @@ pub fn check(look: &Look) -> Vec<Finding> {
     }
     findings.extend(look.tree.nodes.iter().filter_map(|node| constant(look, node)));
     findings.extend(look.tree.variables.iter().flat_map(|variable| unknown_keys(look, variable)));
+    findings.extend(look.tree.variables.iter().filter_map(|variable| changed_constant(look, variable)));
     findings
+}
+
+/// A constant whose content is changed: the engine refuses that, too, but only when it comes to it.
+fn changed_constant(look: &Look, variable: &Variable) -> Option<Finding> {
+    let kind = look.type_of(variable.init.filter(|_| variable.origin == Origin::Const)?)?;
+    if !["array", "map", "string"].contains(&kind) {
+        return None;
+    }
+    let own = |node: usize| {
+        let parent = look.tree.nodes[node].parent.and_then(|parent| look.tree.nodes[parent].expr());
+        parent.and_then(last_method).is_some_and(|name| look.is_own(name, true))
+    };
+    let by_method = variable.reads.iter().find(|node| changes(look.tree, **node) && !own(**node));
+    let node = *variable.changes.first().or(by_method)?;
+    let name = variable.name;
+    let error = Error::new(Kind::Script, format!("the constant `{name}` cannot be changed"))
+        .hint(format!("declare it with `let {name} = ...;` if it is to change, or change a copy of it"));
+    Some(look.finding("constant-assigned", look.tree.position(node), error))
 }
 
 /// The bodies of the closures that are given to `process` and `parallel_map`.

@@ -50,8 +50,24 @@ fn of_file(session: &Session, path: &str, keys: &[&str]) -> Vec<Finding> {
         Finding::of("taxonomy", error.hint(hint))
     };
     let mut findings: Vec<Finding> = absent.map(missing).collect();
+    findings.extend(LISTS.iter().filter_map(|key| not_a_list(&document, key)));
     findings.extend(products(&document));
     findings
+}
+
+/// What entries are drawn from.
+const LISTS: &[&str] = &["topics", "styles", "experience", "flaws", "names"];
+
+/// `names: Ada, Ben` is one text, of which letters would be drawn.
+fn not_a_list(document: &Document, key: &str) -> Option<Finding> {
+    let value = document.value().get(key).filter(|value| !value.is_sequence())?;
+    let error = document.fault(key, format!("`{key}` is no list"));
+    let hint = if value.is_string() {
+        "write [Ada, Ben], or one entry a line, each behind `- `"
+    } else {
+        "write one entry a line, each behind `- `"
+    };
+    Some(Finding::of("taxonomy", error.hint(hint)))
 }
 
 /// Each situation is about products of a list that there is.

@@ -1,4 +1,6 @@
-//! `std/testing` in scripts that are run: it works in tests only. Whether one is run, only `run` knows.
+//! `std/testing` in scripts that are run: it works in tests only.
+
+use std::collections::BTreeSet;
 
 use super::Finding;
 use crate::base::{Error, Kind};
@@ -17,4 +19,12 @@ pub fn check<'a>(session: &Session, entries: impl IntoIterator<Item = &'a str>) 
             .hint("`fthost test` runs tests: the functions `test_...` of tests/**/*_test.rhai")
     };
     units.filter_map(|unit| place(&unit)).map(|place| Finding::of("test-only", error().at(place))).collect()
+}
+
+/// Those of scripts that no test uses, so that they can only be meant to be run.
+pub fn of_project(session: &Session, scripts: &[&str]) -> Vec<Finding> {
+    let tests = session.world.project.list("tests/**/*.rhai").unwrap_or_default();
+    let reached = tests.iter().flat_map(|test| session.engine.library().reachable(test));
+    let reached: BTreeSet<String> = reached.map(|unit| unit.path.clone()).collect();
+    check(session, scripts.iter().copied().filter(|script| !reached.contains(*script)))
 }

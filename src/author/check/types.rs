@@ -64,7 +64,8 @@ fn wrong_type<'a>(look: &Look<'a>, node: &Node<'a>, called: &Called<'a>) -> Opti
         _ => called.position,
     };
     let texts: Vec<String> = overloads.iter().map(|overload| overload.text.clone()).collect();
-    let error = Error::new(Kind::Script, words(called, &types, wrong)).hint(signatures::one_of(&texts));
+    let error = Error::new(Kind::Script, words(called, &types, wrong))
+        .hint(signatures::it_takes(called.name(), &texts));
     let error = match wrong.and_then(|index| advice(&overloads, index, types[index]?)) {
         Some(advice) => {
             Error::new(Kind::Script, error.message()).hint(format!("{advice}; {}", error.get_hint()?))

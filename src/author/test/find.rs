@@ -37,6 +37,18 @@ struct Loaded {
     cases: Vec<Case>,
 }
 
+impl Found {
+    /// A script that several test files import is wrong only once.
+    fn add_once(&mut self, mistake: Finding) {
+        let same = |known: &Finding| {
+            known.error.message() == mistake.error.message() && known.error.place() == mistake.error.place()
+        };
+        if !self.mistakes.iter().any(same) {
+            self.mistakes.push(mistake);
+        }
+    }
+}
+
 impl Tests {
     /// The tests whose `file::name` has this part; all without one.
     pub fn find(&self, filter: Option<&str>) -> Result<Found> {
@@ -48,7 +60,7 @@ impl Tests {
                 match self.load(&path, &text) {
                     Ok(loaded) => files.push(loaded),
                     Err(error) => {
-                        found.mistakes.push(Finding::of("load", error));
+                        found.add_once(Finding::of("load", error));
                         found.broken.push(path);
                     }
                 }

@@ -116,7 +116,8 @@ fn job_line(job: &JobChange) -> String {
 fn prompts(job: &JobChange, size: Size) -> Vec<String> {
     let mut text = Vec::new();
     if job.prompts.is_empty() && job.same_prompts > 0 {
-        text.push(format!("prompts: the same as before (of {} looked at)", count(job.same_prompts, "item")));
+        let items = count(job.same_prompts, "item");
+        text.push(format!("prompts of {}: the same as before (of {items} looked at)", job.name));
     }
     for change in &job.prompts {
         let PromptChange { who, item, call, before, after, by_edit } = change;
