@@ -30,6 +30,11 @@ const SEEDS: &[Seed] = &[
     (MAIN, "", "print(1);\n/* never closed", "syntax", 2),
     (TAXONOMY, "share: 0.15", "share: 15%", "probability", 50),
     (TEMPLATE, "names: [Amara", "names: Amara, Ben\nothers: [Amara", "taxonomy", 30),
+    (CRITERIA, "[\"C5\"]", "[\"C4\", \"C5\"]", "computed-criteria", 22),
+    (CRITERIA, "[\"C5\"]", "[\"C9\"]", "computed-criteria", 22),
+    (CRITERIA, "[\"C5\"]", "\"C5\"", "computed-criteria", 22),
+    (CRITERIA, "#{C5: in_prop", "#{C50: in_prop", "computed-criteria", 22),
+    (CRITERIA, "    #{C5: in_proportion(transcript.exchanges)}", "    in_proportion(transcript.exchanges).answer == \"YES\"", "computed-criteria", 27),
     // In the shipped scripts.
     (GENERATE, "prompts::build_user_prompt(persona, exchanges, turn)", "prompts::build_user_prompt(persona, turn)", "wrong-argument-count", 19),
     (GENERATE, "prompts::load_system_prompt()", "prompts::load_sytem_prompt()", "unknown-function", 10),

@@ -268,6 +268,8 @@ pub const CODES: &[Code] = &[
     file(TAXONOMY, "weights", Error, "An entry of a weighted list has no weight, or one that is no number.",
         ("topics: [{id: a, weight: 1}, {id: b}]\n", "topics: [{id: a, weight: 1}, {id: b, weight: 2}]\n")),
     script("taxonomy", Error, "config/taxonomy.yaml or config/persona-template.yaml lacks what `std/personas` draws from.", "", ""),
+    file("scripts/criteria.rhai", "computed-criteria", Error, "The criteria that `computed_ids` names, those of the rubric and those that `compute_criteria` answers do not fit each other: every verdict would stay incomplete.",
+        ("fn computed_ids() { [\"C5\"] }\nfn compute_criteria(_transcript) { #{C50: #{reasoning: \"counted\", answer: \"YES\"}} }\n", "fn computed_ids() { [\"C5\"] }\nfn compute_criteria(_transcript) { #{C5: #{reasoning: \"counted\", answer: \"YES\"}} }\n")),
     script("files", Error, "The project's files cannot be listed.", "", ""),
     script("test-only", Error, "A script that is run imports `std/testing`, which works in tests only.", "", ""),
     file(TAXONOMY, "weights-sum", Warning, "The weights of a list do not sum to 1. Whole numbers are taken for proportions, such as 3 to 1.",

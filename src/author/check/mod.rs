@@ -7,6 +7,7 @@ mod budget;
 mod calls;
 mod closures;
 pub mod codes;
+mod computed;
 mod conditions;
 mod config;
 mod distributions;
@@ -109,6 +110,7 @@ const ANALYSES: &[Analysis] = &[
     closures::check,
     scopes::check,
     points::check,
+    computed::check,
     unused::check,
     effects::check,
     flow::check,

@@ -27,7 +27,8 @@ fn of_node<'a>(look: &Look<'a>, node: &Node<'a>) -> Option<Finding> {
         Expr::Index(..) if look.is_member(node) => None,
         Expr::Index(pair, flags, _) => {
             let index = index_of(pair, *flags);
-            wrong_index(look, &pair.lhs, index).or_else(|| out_of_bounds(look, &pair.lhs, index))
+            wrong_index(look, &pair.lhs, index)
+                .or_else(|| out_of_bounds(look, &pair.lhs, index).filter(|_| !node.in_try))
         }
         _ => None,
     }
