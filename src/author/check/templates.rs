@@ -184,8 +184,9 @@ fn of_call(look: &Look, called: &Called) -> Vec<Finding> {
     for (name, (_, position)) in passed.iter().filter(|(name, _)| !names.contains(*name)) {
         let error = Error::new(Kind::Script, format!("{what} does not use `{name}`"));
         let near = suggest::nearest(name, names.iter().filter(|used| !passed.contains_key(*used)).copied());
-        let hint =
-            near.map_or("remove it, or use it: {{ name }}".into(), |near| format!("did you mean `{near}`?"));
+        let hint = near.map_or("remove it, or use it: {{ name }}".into(), |near| {
+            format!("the template uses `{near}`, which is not passed: one of the two is misspelt")
+        });
         findings.push(look.finding("template-unused", *position, error.hint(hint)));
     }
     if is_text {

@@ -177,8 +177,19 @@ fn foreign() -> Error {
         .hint("move it away; nothing was changed")
 }
 
+/// A query that the database does not understand: its tables are not those of this program.
+fn other_tables(lack: &str) -> Error {
+    Error::new(Kind::Config, format!("{PATH} was written by an fthost with other tables: {lack}")).hint(
+        "go on with that version, or move the file away: records and transcripts are kept, and items that were in their \
+         middle begin anew",
+    )
+}
+
 /// The error of the database, in words.
 pub(super) fn failed(doing: &str, error: &rusqlite::Error) -> Error {
+    if let rusqlite::Error::SqlInputError { msg, .. } = error {
+        return other_tables(msg);
+    }
     let Some(code) = error.sqlite_error_code() else {
         return Error::new(Kind::Data, format!("cannot {doing} {PATH}: {error}")).hint(LOOK);
     };

@@ -234,6 +234,18 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_ledger_with_other_tables_is_told_as_such() {
+    let home = Home::new();
+    let ledger = home.ledger();
+    write_now(&ledger, reply("a", 0, OK, None)).unwrap();
+    ledger.close();
+    home.sql("ALTER TABLE jobs DROP COLUMN settings");
+    let error = home.ledger().jobs().unwrap_err();
+    assert!(error.message().contains("other tables: no such column: settings"), "{error}");
+    assert!(error.get_hint().unwrap().contains("move the file away"), "{error}");
+}
+
+#[test]
 fn what_cannot_be_written_fails_once_and_for_all() {
     let home = Home::new();
     let ledger = home.ledger();
