@@ -191,7 +191,8 @@ fn tests(session: &Session) -> Vec<Finding> {
     let units: Vec<_> = loaded.into_iter().flatten().collect();
     let mut findings: Vec<Finding> =
         failed.into_iter().filter_map(Result::err).map(|error| Finding::of("load", error)).collect();
-    findings.extend(scripts(session, &units.iter().map(|unit| unit.path.as_str()).collect::<Vec<_>>()));
+    // What they import are scripts of the project, which are looked at anyway.
+    findings.extend(only_errors(in_order(session, of_units(session, &units), Faults::None)));
     findings
 }
 

@@ -21,10 +21,11 @@ pub fn check<'a>(session: &Session, entries: impl IntoIterator<Item = &'a str>) 
     units.filter_map(|unit| place(&unit)).map(|place| Finding::of("test-only", error().at(place))).collect()
 }
 
-/// Those of scripts that no test uses, so that they can only be meant to be run.
+/// Those of scripts that no test (all are loaded) uses, so that they can only be meant to be run.
 pub fn of_project(session: &Session, scripts: &[&str]) -> Vec<Finding> {
-    let tests = session.world.project.list("tests/**/*.rhai").unwrap_or_default();
-    let reached = tests.iter().flat_map(|test| session.engine.library().reachable(test));
+    let library = session.engine.library();
+    let tests = library.units().into_iter().filter(|unit| unit.path.starts_with("tests/"));
+    let reached = tests.flat_map(|test| library.reachable(&test.path));
     let reached: BTreeSet<String> = reached.map(|unit| unit.path.clone()).collect();
     check(session, scripts.iter().copied().filter(|script| !reached.contains(*script)))
 }
