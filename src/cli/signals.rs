@@ -87,19 +87,11 @@ pub fn listen_impatiently(world: &World, output: &Output) -> Result<()> {
 pub fn leave_at_once(output: &Output, scratch: PathBuf) -> Result<()> {
     let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
-    let mut signals = {
-        let _inside = runtime.enter();
-        let listen = |kind| signal(kind).map_err(unheard);
-        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?]
-    };
+    let mut interrupts = Interrupts::listen(&runtime)?;
     let output = output.clone();
     let listen = move || {
         runtime.block_on(async move {
-            let [interrupt, terminate] = &mut signals;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            interrupts.next().await;
             // Whatever is still written meanwhile.
             while std::fs::remove_dir_all(&scratch)
                 .is_err_and(|e| e.kind() == std::io::ErrorKind::DirectoryNotEmpty)
