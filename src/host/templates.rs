@@ -1,6 +1,6 @@
 //! The projects that `fthost init` can write: a new one is a directory below templates/ and one entry here.
 
-use super::embedded::PROJECT;
+use super::embedded::{PROJECT, files};
 
 /// A file of a project: its path, and its text.
 type File = (&'static str, &'static str);
@@ -26,12 +26,6 @@ impl Template {
     }
 }
 
-macro_rules! files {
-    ($name:literal: $($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!("../../templates/", $name, "/", $path)))),*]
-    };
-}
-
 /// All templates; the first is written when none is named.
 pub const TEMPLATES: &[Template] = &[
     Template {
@@ -43,7 +37,7 @@ pub const TEMPLATES: &[Template] = &[
     Template {
         name: "tutoring",
         about: "a maths tutor who must not tell the answer; a gate that code decides",
-        own: files!("tutoring":
+        own: files!("templates/tutoring":
             "config/fthost.yaml", "config/persona-template.yaml", "config/rubric.yaml", "config/taxonomy.yaml",
             "config/prompts/assessor.md", "config/prompts/assistant.md", "config/prompts/system.md",
             "config/prompts/user_sim.md", "scripts/criteria.rhai", "scripts/offline.rhai", "scripts/personas.rhai",
@@ -55,7 +49,7 @@ pub const TEMPLATES: &[Template] = &[
     Template {
         name: "minimal",
         about: "the least that makes training data: three criteria, one judge, personas in ten lines",
-        own: files!("minimal":
+        own: files!("templates/minimal":
             "config/fthost.yaml", "config/rubric.yaml", "config/prompts/assessor.md", "config/prompts/assistant.md",
             "config/prompts/system.md", "config/prompts/user_sim.md", "scripts/assess.rhai", "scripts/criteria.rhai",
             "scripts/offline.rhai", "scripts/personas.rhai", "scripts/prompts.rhai", "tests/scripts/scripts_test.rhai",
