@@ -2,6 +2,7 @@
 //! table that lists them.
 
 mod adapter;
+mod agreeing;
 mod backend_script;
 pub mod backends;
 pub mod checkpoints;

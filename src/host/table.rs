@@ -4,8 +4,8 @@ use rhai::Module;
 
 use super::options::OptionsOf;
 use super::{
-    backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring, slices,
-    surroundings, text, tokens, training, transcripts, weighted,
+    agreeing, backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring,
+    slices, surroundings, text, tokens, training, transcripts, weighted,
 };
 
 /// One namespace of the host API. Scripts see its functions flat, without the namespace's name.
@@ -29,6 +29,7 @@ pub const NAMESPACES: &[Namespace] = &[
     Namespace { name: "transcripts", about: "Conversations on disk", module: transcripts::module, options: &[] },
     Namespace { name: "rubrics", about: "Criteria, gates, schemas", module: rubrics::module, options: &[] },
     Namespace { name: "scoring", about: "From answers to verdicts", module: scoring::module, options: &[] },
+    Namespace { name: "agreement", about: "How far judges agree", module: agreeing::module, options: &[] },
     Namespace { name: "passing", about: "From verdicts to what may be trained on", module: passing::module, options: &[] },
     Namespace { name: "tokens", about: "Token counts", module: tokens::module, options: &[] },
     Namespace { name: "slices", about: "Cutting conversations into examples", module: slices::module, options: slices::OPTIONS },

@@ -2,6 +2,7 @@
 //! rubrics, scores, training sets. No files, no network, no clock, no scripts: what a function needs
 //! is passed in. `tests/golden` holds the vectors that these functions must reproduce.
 
+pub mod agreement;
 pub mod export;
 pub mod history;
 pub mod jury;

@@ -7,6 +7,9 @@ use crate::base::{Error, Kind, Result, suggest};
 use crate::pipeline::rubric::{Criterion, Rubric};
 use crate::pipeline::transcript::content_hash;
 
+/// How the reasoning begins where a criterion is not asked because the conversation is too short for it.
+pub const NA_BY_RULE: &str = "NA by rule";
+
 /// A number with 3 decimals, as Python's `round(x, 3)` gives it: to the nearest of the exact binary
 /// value, so that 2.6745 (which is stored as 2.67449999...) and its like agree.
 pub fn round3(number: f64) -> f64 {
@@ -104,7 +107,7 @@ pub fn score_assessment(transcript: &Value, output: &Value, rubric: &Rubric, jud
 fn read_answer<'a>(criterion: &'a Criterion, output: &Map<String, Value>, turns: usize) -> Answer<'a> {
     if turns < criterion.min_turns {
         let reasoning =
-            format!("NA by rule: asked from {} exchanges on, and there are {turns}", criterion.min_turns);
+            format!("{NA_BY_RULE}: asked from {} exchanges on, and there are {turns}", criterion.min_turns);
         return Answer { criterion, word: "NA", reasoning, excused: true };
     }
     let Some(given) = output.get(&criterion.id) else {

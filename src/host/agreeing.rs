@@ -1,0 +1,62 @@
+//! How far judges agree: `agreement`.
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Module};
+
+use super::checkpoints::CheckpointValue;
+use crate::base::Result;
+use crate::pipeline::agreement::Tally;
+use crate::pipeline::rubric::Rubric;
+use crate::script::{ScriptResult, values};
+
+/// The namespace.
+pub fn module() -> Module {
+    rhai::exported_module!(functions)
+}
+
+#[export_module]
+#[allow(missing_docs, clippy::unwrap_used)] // code of the macro
+mod functions {
+    /// How far the judges of a run agree: `#{records, judges, criteria, pairs, lenient}`.
+    ///
+    /// `criteria` has `#{id, records, percent, kappa, alpha, by_code}` for each criterion: the share of pairs of judges that
+    /// agree, Cohen's kappa (of two judges), and Krippendorff's alpha (of any number); `()` where nothing can be told,
+    /// as when all answers are the same. `judges` has `#{judge, records, pass_rate, mean_score, milder, stricter}`: `milder`
+    /// counts answers that are not NO where another judge says NO. `pairs` has `#{first, second, answers, percent, kappa}`.
+    /// `lenient` is the judge that is milder in 5 answers or more, and more than twice as often as it is stricter, or `()`.
+    ///
+    /// Errors and what is NA by rule are no answers. `by_code` says that all judges gave the same reasoning each time. Of a
+    /// checkpoint only verdicts of this rubric count.
+    ///
+    /// ```rhai
+    /// let said = |judge, answer| #{judge: judge, answers: #{C1: answer}, reasonings: #{C1: judge + " thinks so"}, score: 1.0, pass: true};
+    /// let records = ["YES", "NO", "YES", "YES"].map(|answer| #{verdicts: [said.call("a", answer), said.call("b", "YES")]});
+    /// let c1 = agreement(records).criteria[0];
+    /// [c1.percent, c1.kappa]   // -> [0.75, 0.0]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn agreement(records: Array) -> ScriptResult<Dynamic> {
+        let mut tally = Tally::default();
+        for record in &records {
+            tally.add(&values::to_json(record)?);
+        }
+        Ok(values::from_serialize(&tally.agreement())?)
+    }
+
+    #[rhai_fn(name = "agreement", return_raw)]
+    pub fn agreement_of_checkpoint(checkpoint: CheckpointValue, rubric: Rubric) -> ScriptResult<Dynamic> {
+        Ok(values::from_serialize(&super::tally(&checkpoint, &rubric)?.agreement())?)
+    }
+}
+
+/// The records that are by this rubric.
+fn tally(checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<Tally> {
+    let mut tally = Tally::of(rubric.ids());
+    for (_, entry) in (0..checkpoint.0.len()).filter_map(|place| checkpoint.0.at(place)) {
+        let record = checkpoint.0.read(&entry)?;
+        if record.get("rubric_hash").and_then(|hash| hash.as_str()) == Some(rubric.hash()) {
+            tally.add(&record);
+        }
+    }
+    Ok(tally)
+}
