@@ -7,4 +7,5 @@ pub mod definitions;
 pub mod live;
 pub mod reference;
 pub mod repl;
+pub mod schemas;
 pub mod test;

@@ -9,6 +9,7 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Kind, Result, suggest, yaml::Document};
@@ -16,14 +17,16 @@ use super::{Error, Kind, Result, suggest, yaml::Document};
 /// The deepest nesting of script calls that the script threads' stacks hold.
 pub const MOST_CALL_LEVELS: usize = 64;
 
-/// The whole of `config/fthost.yaml`.
-#[derive(Debug, Clone, Deserialize)]
+/// Backends, roles, limits and budget.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "config/fthost.yaml")]
 pub struct Config {
     /// The backends by name.
     pub backends: BTreeMap<String, BackendConfig>,
     /// What scripts ask for, mapped to backends.
     #[serde(default)]
+    #[schemars(schema_with = "shapes::roles_schema")]
     pub roles: BTreeMap<String, Role>,
     /// What a script may use up.
     #[serde(default)]
@@ -34,6 +37,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The JSON Schema of the file: what an editor completes by. The description of a key is its documentation here.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Config).to_value()
+    }
+
     /// Reads the configuration; the error is the first fault of the file, with its place.
     pub fn parse(file: &str, text: &str) -> Result<Config> {
         let (config, faults) = Config::read(file, text);
@@ -87,16 +95,18 @@ impl Config {
 }
 
 /// One backend.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackendConfig {
-    /// One of [`kinds::KINDS`].
+    /// What answers.
+    #[schemars(schema_with = "shapes::kind_schema")]
     pub kind: String,
     /// The model's name at the provider.
     #[serde(default)]
     pub model: Option<String>,
-    /// Which environment variable holds the key.
+    /// Which environment variable holds the key; null sends none.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub api_key_env: KeyEnv,
     /// Where the server is, up to and with `/v1`; else the kind's own.
     #[serde(default)]
@@ -140,20 +150,21 @@ pub struct BackendConfig {
     /// The program of a `claude` backend.
     #[serde(default)]
     pub command: Option<String>,
-    /// Default sampling parameters, as in [`Params`].
+    /// The reply's limit, reasoning included.
     #[serde(default)]
     pub max_tokens: Option<u32>,
-    /// See [`Params`].
+    /// Randomness; 0 is the least.
     #[serde(default)]
     pub temperature: Option<f64>,
-    /// See [`Params`].
+    /// Nucleus sampling's share.
     #[serde(default)]
     pub top_p: Option<f64>,
-    /// See [`Params`].
+    /// A seed, for servers that know one.
     #[serde(default)]
     pub seed: Option<i64>,
-    /// See [`Params`].
+    /// Texts that end the reply.
     #[serde(default, deserialize_with = "shapes::stop")]
+    #[schemars(schema_with = "shapes::stop_schema")]
     pub stop: Option<Vec<String>>,
 }
 
@@ -222,7 +233,7 @@ pub enum KeyEnv {
 }
 
 /// How a server is asked for structured output.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Structured {
     /// It holds the reply to the schema itself.
@@ -235,7 +246,7 @@ pub enum Structured {
 }
 
 /// Dollars per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Of the prompt.
@@ -252,7 +263,7 @@ impl Price {
 }
 
 /// Deadlines of one attempt, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// Until the connection stands.
@@ -302,7 +313,7 @@ impl Choice {
 }
 
 /// What a script may use up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Operations of one closure call.
@@ -333,7 +344,7 @@ impl Default for Limits {
 }
 
 /// What may be spent; nothing means no cap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Dollars.

@@ -44,7 +44,13 @@ pub const TEMPLATES: &[Template] = &[
             "scripts/prompts.rhai", "tests/scripts/criteria_test.rhai", "tests/scripts/personas_test.rhai",
             "tests/scripts/pipeline_test.rhai", "tests/scripts/prompts_test.rhai",
         ),
-        shared: &["scripts/assess.rhai", "scripts/generate.rhai", "scripts/slice.rhai"],
+        shared: &[
+            "config/schemas/fthost.schema.json",
+            "config/schemas/rubric.schema.json",
+            "scripts/assess.rhai",
+            "scripts/generate.rhai",
+            "scripts/slice.rhai",
+        ],
     },
     Template {
         name: "minimal",
@@ -54,6 +60,11 @@ pub const TEMPLATES: &[Template] = &[
             "config/prompts/system.md", "config/prompts/user_sim.md", "scripts/assess.rhai", "scripts/criteria.rhai",
             "scripts/offline.rhai", "scripts/personas.rhai", "scripts/prompts.rhai", "tests/scripts/scripts_test.rhai",
         ),
-        shared: &["scripts/generate.rhai", "scripts/slice.rhai"],
+        shared: &[
+            "config/schemas/fthost.schema.json",
+            "config/schemas/rubric.schema.json",
+            "scripts/generate.rhai",
+            "scripts/slice.rhai",
+        ],
     },
 ];

@@ -44,6 +44,7 @@ mod reference;
 mod repl;
 mod replay;
 mod retry;
+mod schemas;
 mod script_tests;
 mod sizes;
 mod slices;

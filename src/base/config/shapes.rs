@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor, value};
 
+use super::kinds::KINDS;
 use super::{Choice, KeyEnv, Params, Role};
 
 /// `stop`: one text or a list.
@@ -38,20 +40,27 @@ impl<'de> Deserialize<'de> for KeyEnv {
     }
 }
 
-/// `{backend: gpt, temperature: 0.8}`.
-#[derive(serde::Deserialize)]
+/// A backend, with sampling parameters that win over its own.
+#[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Detailed {
+    /// The backend's name.
     backend: String,
+    /// The reply's limit, reasoning included.
     #[serde(default)]
     max_tokens: Option<u32>,
+    /// Randomness; 0 is the least.
     #[serde(default)]
     temperature: Option<f64>,
+    /// Nucleus sampling's share.
     #[serde(default)]
     top_p: Option<f64>,
+    /// A seed, for servers that know one.
     #[serde(default)]
     seed: Option<i64>,
+    /// Texts that end the reply.
     #[serde(default, deserialize_with = "stop")]
+    #[schemars(schema_with = "stop_schema")]
     stop: Option<Vec<String>>,
 }
 
@@ -110,4 +119,26 @@ impl<'de> Deserialize<'de> for Role {
         }
         from.deserialize_any(Any)
     }
+}
+
+// The same shapes, for editors.
+
+/// One text or a list.
+pub(super) fn stop_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": {"type": "string"}}]})
+}
+
+/// The kinds that there are.
+pub(super) fn kind_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>()})
+}
+
+/// Each role a backend's name, one with parameters, or a list of these.
+pub(super) fn roles_schema(generator: &mut SchemaGenerator) -> Schema {
+    let detailed = generator.subschema_for::<Detailed>();
+    let one = json_schema!({"anyOf": [{"type": "string"}, detailed]});
+    json_schema!({
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "string"}, detailed, {"type": "array", "items": one}]},
+    })
 }

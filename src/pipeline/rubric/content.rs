@@ -1,32 +1,41 @@
 //! What a rubric's file holds, with its defaults. Unknown keys are errors at every level.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The whole file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What a good conversation is: criteria, their weights, and the gates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "config/rubric.yaml")]
 pub(super) struct Content {
+    /// The weighted score from which a conversation passes, from 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub threshold: f64,
+    /// The ids of the criteria that fail a conversation on their own.
     #[serde(default)]
     pub gates: Vec<String>,
+    /// Criteria that are scored together. Their weights sum to 1.
+    #[schemars(length(min = 1))]
     pub categories: Vec<Category>,
+    /// The questions that judges, or code, answer.
     pub criteria: Vec<Criterion>,
 }
 
 /// Criteria that are scored together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Category {
     /// Its name in records.
     pub name: String,
     /// Its share of the score, from 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
     pub weight: f64,
     /// The ids of its criteria.
     pub criteria: Vec<String>,
 }
 
 /// One question that a judge answers with YES, NO or NA.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Criterion {
     /// Its name in judges' outputs and records.
@@ -49,7 +58,7 @@ pub struct Criterion {
 }
 
 /// A judged example. The texts are empty by default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// What it stands for: PASS, FAIL, or a word of the user's own, such as BORDERLINE.

@@ -37,6 +37,12 @@ struct Whole {
 }
 
 impl Rubric {
+    /// The JSON Schema of a rubric's file: what an editor completes by. [`schema`](Rubric::schema) is that of a
+    /// judge's output.
+    pub fn file_schema() -> Value {
+        schemars::schema_for!(Content).to_value()
+    }
+
     /// Reads a rubric's YAML; `file` is its name in errors. Of several faults the first one is the
     /// error, and says how many more there are.
     pub fn parse(file: &str, text: &str) -> Result<Rubric> {
