@@ -311,13 +311,13 @@ const CLAUDE: [(&str, End, End); 12] = [
     ("login", "dead_backend", "dead_backend"),
 ];
 
-/// One structured call of the stand-in, with a home of its own.
-fn ask_claude(orders: &Value) -> End {
+/// One structured call of the stand-in, with a home of its own, and so many seconds for each attempt.
+fn ask_claude(orders: &Value, seconds: u32) -> End {
     let (project, events) = (TestProject::nothing(), Arc::new(Watched::default()));
     project.write("fake_claude.json", &orders.to_string());
     let command = root().join("tests/fake_claude.py");
     let text = format!(
-        "backends: {{b: {{kind: claude, model: m, command: \"{}\", max_attempts: 2, timeouts: {{total: 4}}}}}}\n",
+        "backends: {{b: {{kind: claude, model: m, command: \"{}\", max_attempts: 2, timeouts: {{total: {seconds}}}}}}}\n",
         command.display()
     );
     let config = Config::parse("c", &text).unwrap().backends.remove("b").unwrap();
@@ -327,7 +327,7 @@ fn ask_claude(orders: &Value) -> End {
     let shared = Shared::new(events.clone());
     let remote = fthost::llm::Backend::open_program("b", &config, &variable, &shared).unwrap();
     let (begun, ended) = (Instant::now(), ask(&world(&project, events), &in_work(remote), 1));
-    assert!(begun.elapsed() < Duration::from_secs(30), "{orders}");
+    assert!(begun.elapsed() < Duration::from_secs(120), "{orders}");
     ended.end
 }
 
@@ -338,8 +338,10 @@ fn the_claude_cli_fails_in_its_own_ways() {
             let answer = json!({"kind": kind});
             let orders =
                 [(json!({"answers": [answer]}), once, "once"), (json!({"always": answer}), always, "always")];
+            // Nobody waits for a deadline but those who hang: a busy machine starts programs slowly.
+            let seconds = if kind == "hang" { 6 } else { 50 };
             for (orders, end, how) in orders {
-                scope.spawn(move || assert_eq!(ask_claude(&orders), end, "{kind} {how}"));
+                scope.spawn(move || assert_eq!(ask_claude(&orders, seconds), end, "{kind} {how}"));
             }
         }
     });
