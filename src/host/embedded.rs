@@ -27,7 +27,9 @@ pub(super) use files;
 pub const PROJECT: &[(&str, &str)] = files!(".":
     "config/fthost.yaml", "config/persona-template.yaml", "config/prompts/assessor.md",
     "config/prompts/assistant.md", "config/prompts/system.md", "config/prompts/user_sim.md",
-    "config/rubric.yaml", "config/schemas/fthost.schema.json", "config/schemas/rubric.schema.json", "config/taxonomy.yaml", "scripts/assess.rhai", "scripts/criteria.rhai",
+    "config/rubric.yaml", "config/schemas/fthost.schema.json",
+    "config/schemas/persona-template.schema.json", "config/schemas/rubric.schema.json",
+    "config/schemas/taxonomy.schema.json", "config/taxonomy.yaml", "scripts/assess.rhai", "scripts/criteria.rhai",
     "scripts/generate.rhai", "scripts/personas.rhai", "scripts/prompts.rhai", "scripts/slice.rhai",
     "tests/scripts/criteria_test.rhai", "tests/scripts/personas_test.rhai",
     "tests/scripts/pipeline_test.rhai", "tests/scripts/prompts_test.rhai",

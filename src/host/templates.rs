@@ -46,7 +46,9 @@ pub const TEMPLATES: &[Template] = &[
         ),
         shared: &[
             "config/schemas/fthost.schema.json",
+            "config/schemas/persona-template.schema.json",
             "config/schemas/rubric.schema.json",
+            "config/schemas/taxonomy.schema.json",
             "scripts/assess.rhai",
             "scripts/generate.rhai",
             "scripts/slice.rhai",
