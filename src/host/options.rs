@@ -6,6 +6,7 @@ use rhai::{Dynamic, FnPtr, Map};
 use super::table;
 use crate::base::config::Params;
 use crate::base::{Error, Kind, Result, suggest};
+use crate::pipeline::sampling::Sampling;
 use crate::script::values;
 
 /// The options of one function: which of its parameters they are, and their names.
@@ -61,9 +62,11 @@ const WANTS: &[(&str, Wants)] = &[
     ("assistant", Wants::Text),
     ("checkpoint", Wants::Text),
     ("concurrency", Wants::Whole(1)),
+    ("constraints", Wants::Anything),
     ("empty", Wants::Text),
     ("encoding", Wants::Text),
     ("group", Wants::Text),
+    ("id", Wants::Text),
     ("job", Wants::Text),
     ("last", Wants::Whole(0)),
     ("loss", Wants::OneOf(&["all", "new"])),
@@ -76,6 +79,7 @@ const WANTS: &[(&str, Wants)] = &[
     ("numbered", Wants::Truth),
     ("over_budget", Wants::OneOf(&["skip", "recent"])),
     ("quoted", Wants::Truth),
+    ("sampling", Wants::OneOf(Sampling::NAMES)),
     ("seed", Wants::Whole(i64::MIN)),
     ("stop", Wants::Texts),
     ("system", Wants::Text),

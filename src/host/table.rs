@@ -5,6 +5,7 @@ use rhai::Module;
 use super::options::OptionsOf;
 use super::{
     agreeing, backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring,
+    backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, sampling, scoring,
     slices, surroundings, text, tokens, training, transcripts, weighted,
 };
 
@@ -40,6 +41,7 @@ pub const NAMESPACES: &[Namespace] = &[
     Namespace { name: "files", about: "Reading the project, writing to data/", module: files::module, options: &[] },
     Namespace { name: "random", about: "Seeded random choices", module: random::module, options: &[] },
     Namespace { name: "weighted", about: "Entries with weights, to be drawn from", module: weighted::module, options: &[] },
+    Namespace { name: "sampling", about: "Personas by weights over all their dimensions", module: sampling::module, options: sampling::OPTIONS },
     Namespace { name: "surroundings", about: "Settings, log, time, arrays", module: surroundings::module, options: &[] },
 ];
 

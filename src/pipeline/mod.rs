@@ -3,16 +3,23 @@
 //! is passed in. `tests/golden` holds the vectors that these functions must reproduce.
 
 pub mod agreement;
+pub mod combinations;
+pub mod constraints;
+pub mod coverage;
+pub mod dimensions;
 pub mod export;
 pub mod history;
 pub mod jury;
 pub mod length;
 pub mod lines;
 pub mod passing;
+pub mod quota;
 pub mod rng;
 pub mod rubric;
 pub mod rules;
+pub mod sampling;
 pub mod score;
+pub mod shares;
 pub mod slices;
 pub mod split;
 pub mod summary;

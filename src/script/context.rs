@@ -10,6 +10,8 @@ use rhai::NativeCallContext;
 use super::engine::ScriptEngine;
 use super::library::Library;
 use crate::base::{Error, Kind, Place, Result};
+use crate::pipeline::dimensions::Dimension;
+use crate::pipeline::sampling::Sampling;
 use crate::work::{Scope, World};
 
 /// The surroundings of a call: the world, the script that runs, and the item it works for.
@@ -27,6 +29,14 @@ pub struct Ctx {
     pub scope: Arc<Scope>,
 }
 
+/// What personas were drawn from.
+pub struct Drawn {
+    /// Their dimensions.
+    pub dimensions: Vec<Dimension>,
+    /// How it was drawn of them.
+    pub sampling: Sampling,
+}
+
 /// One entry script's run.
 #[derive(Default)]
 pub struct Run {
@@ -37,6 +47,8 @@ pub struct Run {
     /// Identity of every backend that it names, or got outside of items: part of its records' version. What
     /// items get by names that they make up would depend on which of them ran.
     pub backends: Mutex<BTreeSet<String>>,
+    /// What it drew personas from last, if it did.
+    pub drawn: Mutex<Option<Arc<Drawn>>>,
     /// Whether a backend that it got is a script.
     pub offline: AtomicBool,
     /// A script backend runs here, and so no other may be called.
