@@ -3,6 +3,7 @@
 /// The modules that scripts import as `std/<name>`.
 pub const STDLIB: &[(&str, &str)] = &[
     ("std/conversation", include_str!("../../stdlib/conversation.rhai")),
+    ("std/coverage", include_str!("../../stdlib/coverage.rhai")),
     ("std/offline", include_str!("../../stdlib/offline.rhai")),
     ("std/offline_customer", include_str!("../../stdlib/offline_customer.rhai")),
     ("std/offline_judge", include_str!("../../stdlib/offline_judge.rhai")),
@@ -12,6 +13,7 @@ pub const STDLIB: &[(&str, &str)] = &[
     ("std/personas", include_str!("../../stdlib/personas.rhai")),
     ("std/rubric", include_str!("../../stdlib/rubric.rhai")),
     ("std/summary", include_str!("../../stdlib/summary.rhai")),
+    ("std/taxonomy", include_str!("../../stdlib/taxonomy.rhai")),
     ("std/text", include_str!("../../stdlib/text.rhai")),
 ];
 

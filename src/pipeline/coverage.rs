@@ -128,17 +128,20 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// The entries that are more than one away from their share of what was drawn of their list.
+/// The entries that are more than one away from their share of what was drawn of their list, or of lists like it.
 fn missed(dimension: &Dimension, counts: &[u64]) -> Vec<Missed> {
     let mut all = Vec::new();
-    for list in 0..dimension.list_count() {
-        let range = dimension.list(list);
-        let drawn: u64 = counts[range.clone()].iter().sum();
-        for entry in range.clone() {
-            let asked = dimension.shares(list).share(entry - range.start) * drawn as f64;
-            if (counts[entry] as f64 - asked).abs() > 1.0 + 1e-9 {
-                let value = dimension.entries()[entry].id.clone();
-                let (dimension, drawn) = (dimension.name.clone(), counts[entry]);
+    for list in (0..dimension.list_count()).filter(|list| dimension.drawn_as(*list) == *list) {
+        let alike = (list..dimension.list_count()).filter(|other| dimension.drawn_as(*other) == list);
+        let ranges: Vec<_> = alike.map(|list| dimension.list(list)).collect();
+        let drawn = |place: usize| ranges.iter().map(|range| counts[range.start + place]).sum::<u64>();
+        let places = 0..dimension.list(list).len();
+        let total: u64 = places.clone().map(drawn).sum();
+        for place in places {
+            let asked = dimension.shares(list).share(place) * total as f64;
+            if (drawn(place) as f64 - asked).abs() > 1.0 + 1e-9 {
+                let value = dimension.entries()[dimension.list(list).start + place].id.clone();
+                let (dimension, drawn) = (dimension.name.clone(), drawn(place));
                 all.push(Missed { dimension, value, asked: rounded(asked, 100.0), drawn });
             }
         }

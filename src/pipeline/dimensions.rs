@@ -28,6 +28,8 @@ pub struct Dimension {
     entries: Vec<Entry>,
     /// The entries of each list, and their shares in it.
     lists: Vec<(Range<usize>, Shares)>,
+    /// For each list, the first one that is the same.
+    same: Vec<usize>,
 }
 
 impl Dimension {
@@ -38,15 +40,16 @@ impl Dimension {
         count: Option<usize>,
         lists: Vec<Vec<Entry>>,
     ) -> Result<Dimension> {
-        let mut dimension =
-            Dimension { name: name.into(), within, count, entries: Vec::new(), lists: Vec::new() };
+        let first = |list: &Vec<Entry>| lists.iter().position(|other| other == list).unwrap_or_default();
+        let same = lists.iter().map(first).collect();
+        let (mut entries, mut ranges) = (Vec::new(), Vec::new());
         for list in lists {
             let shares = shares(name, &list)?;
-            let start = dimension.entries.len();
-            dimension.entries.extend(list);
-            dimension.lists.push((start..dimension.entries.len(), shares));
+            let start = entries.len();
+            entries.extend(list);
+            ranges.push((start..entries.len(), shares));
         }
-        Ok(dimension)
+        Ok(Dimension { name: name.into(), within, count, entries, lists: ranges, same })
     }
 
     /// All its entries.
@@ -67,6 +70,12 @@ impl Dimension {
     /// How many lists it has.
     pub fn list_count(&self) -> usize {
         self.lists.len()
+    }
+
+    /// The list that is drawn from in place of this one: the first of those that are the same. Situations about the
+    /// same products thus share one draw, which keeps the quotas of the products over all of them.
+    pub fn drawn_as(&self, list: usize) -> usize {
+        self.same[list]
     }
 
     /// The list that an entry stands in.

@@ -35,6 +35,7 @@ mod leftovers;
 mod live;
 mod llm;
 mod panics;
+mod personas;
 mod pipeline_run;
 mod process;
 mod progress;

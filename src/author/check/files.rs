@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Severity, distributions, templates};
+use super::{Finding, Severity, constraints, distributions, templates};
 use crate::base::config::kinds::{key_variable, key_variables};
 use crate::base::config::{BackendConfig, Choice, Config, Params};
 use crate::base::yaml::Document;
@@ -25,6 +25,7 @@ pub fn check(project: &Project) -> Vec<Finding> {
         template_faults(project, path, text)
     }));
     findings.extend(distributions::of_files(project));
+    findings.extend(constraints::of_files(project));
     findings
 }
 

@@ -10,6 +10,7 @@ pub mod codes;
 mod computed;
 mod conditions;
 mod config;
+mod constraints;
 mod distributions;
 mod effects;
 mod files;

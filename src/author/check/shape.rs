@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_yaml::Value;
 
 use super::Finding;
+use super::constraints::singular;
 use crate::base::suggest;
 use crate::base::yaml::Document;
 use crate::host::Session;
@@ -12,7 +13,10 @@ use crate::host::Session;
 /// The module that reads them.
 const READER: &str = "std/personas";
 
-/// What must be there, at the top of each file.
+/// What nothing can be drawn without.
+const NEEDED: &str = "topics";
+
+/// What they look for at the top of each file; without most of it there are fewer dimensions.
 const KEYS: &[(&str, &[&str])] = &[
     ("config/taxonomy.yaml", &["products", "topics", "edge_cases"]),
     (
@@ -40,19 +44,28 @@ fn of_file(session: &Session, path: &str, keys: &[&str]) -> Vec<Finding> {
         .filter_map(Value::as_str)
         .collect();
     let absent = keys.iter().filter(|key| !there.contains(*key));
-    let missing = |key: &&str| {
-        let others = there.iter().filter(|other| !keys.contains(other)).copied();
-        let near = suggest::nearest(key, others);
-        let error =
-            document.fault(near.unwrap_or(""), format!("`{key}` is missing, which {READER} draws from"));
-        let hint = near
-            .map_or(format!("write `{key}: ...`, as `fthost init` does"), |near| format!("is it `{near}`?"));
-        Finding::of("taxonomy", error.hint(hint))
-    };
-    let mut findings: Vec<Finding> = absent.map(missing).collect();
+    let mut findings: Vec<Finding> = absent.filter_map(|key| missing(&document, key, &there, keys)).collect();
     findings.extend(LISTS.iter().filter_map(|key| not_a_list(&document, key)));
     findings.extend(products(&document));
     findings
+}
+
+/// A key that cannot be done without, or that stands there misspelled.
+fn missing(document: &Document, key: &str, there: &[&str], keys: &[&str]) -> Option<Finding> {
+    // `name` in place of `names` gives the same dimension.
+    let is_same = |other: &&str| key != NEEDED && LISTS.contains(&key) && singular(other) == singular(key);
+    if there.iter().any(is_same) {
+        return None;
+    }
+    let others = there.iter().filter(|other| !keys.contains(other)).copied();
+    let near = suggest::nearest(key, others);
+    if near.is_none() && key != NEEDED {
+        return None;
+    }
+    let error = document.fault(near.unwrap_or(""), format!("`{key}` is missing, which {READER} draws from"));
+    let hint =
+        near.map_or(format!("write `{key}: ...`, as `fthost init` does"), |near| format!("is it `{near}`?"));
+    Some(Finding::of("taxonomy", error.hint(hint)))
 }
 
 /// What entries are drawn from.
