@@ -393,5 +393,5 @@ fn settings_are_found_in_all_that_is_imported() {
     let (_dir, session) = project(embedded::PROJECT);
     session.load("scripts/generate.rhai").unwrap();
     let units = session.engine.library().reachable("scripts/generate.rhai");
-    assert_eq!(check::settings_read(&units), ["concurrency", "personas", "turns"]);
+    assert_eq!(check::settings_read(&units), ["concurrency", "personas", "sampling", "seed", "turns"]);
 }

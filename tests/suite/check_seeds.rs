@@ -97,7 +97,7 @@ const SEEDS: &[Seed] = &[
     ("scripts/generate.rhai", "#{system: system}", "system", "wrong-type", 24),
     ("scripts/assess.rhai", "asked.schema", "asked.shema", "unknown-property", 28),
     ("scripts/slice.rhai", "max_tokens: setting", "max_token: setting", "unknown-option", 8),
-    (PROMPTS, "    texts\n}", "}", "no-value", 15),
+    (PROMPTS, "    texts\n}", "}", "no-value", 19),
     // In scripts of one's own.
     (MAIN, "", "process([#{name: \"a\"}], #{checkpoint: \"data/x.jsonl\"}, |i| i);", "wrong-items", 1),
     (MAIN, "", "process([#{id: \"a\"}, #{id: \"a\"}], #{checkpoint: \"data/x.jsonl\"}, |i| i);", "wrong-items", 1),
