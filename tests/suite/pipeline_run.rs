@@ -244,7 +244,7 @@ fn a_damaged_transcript_fails_alone() {
     let (path, text) = project.files("data/raw/transcripts")[2].clone();
     project.write(&path, std::str::from_utf8(&text[..text.len() / 2]).unwrap());
     let line = text[..text.len() / 2].split(|byte| *byte == b'\n').count();
-    assess(&project, "").exits(1).says(&format!("{path}:{line}:")).says("generate the transcript again");
+    assess(&project, "").exits(1).says(&format!("{path}:{line}")).says("generate the transcript again");
     assert_eq!(project.lines(ASSESSMENT).len(), 3);
     let failed = project.lines("data/assessments/checkpoint.failed.jsonl");
     assert!(failed.len() == 1 && failed[0]["place"].as_str().unwrap().starts_with(&path), "{failed:?}");
