@@ -114,17 +114,16 @@ impl Sampler<'_> {
     }
 
     fn by_quota(&mut self, dimension: usize, list: usize, allowed: &[bool]) -> Option<usize> {
-        let of = &self.dimensions[dimension];
-        let begin = || {
-            let seed = format!("{} {}", self.seed, self.path(dimension, list));
-            (Quota::new(of.shares(list).clone()), Rng::from_text(&seed))
-        };
-        if !self.draws.contains_key(&(dimension, list)) {
-            let begun = begin();
-            self.draws.insert((dimension, list), begun);
-        }
-        let (quota, dice) = self.draws.get_mut(&(dimension, list))?;
-        quota.draw(|entry| allowed[entry], dice)
+        let begun = self.draws.remove(&(dimension, list));
+        let (mut quota, mut dice) = begun.unwrap_or_else(|| self.begin(dimension, list));
+        let drawn = quota.draw(|entry| allowed[entry], &mut dice);
+        self.draws.insert((dimension, list), (quota, dice));
+        drawn
+    }
+
+    fn begin(&self, dimension: usize, list: usize) -> (Quota, Rng) {
+        let seed = format!("{} {}", self.seed, self.path(dimension, list));
+        (Quota::new(self.dimensions[dimension].shares(list).clone()), Rng::from_text(&seed))
     }
 
     /// The name of a list: `situation of delivery`.
