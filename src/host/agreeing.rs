@@ -1,13 +1,14 @@
-//! How far judges agree: `agreement`.
+//! How far judges agree, with each other and with people: `agreement`, `human_agreement`.
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Module};
+use rhai::{Array, Dynamic, Module, NativeCallContext};
 
 use super::checkpoints::CheckpointValue;
 use crate::base::Result;
 use crate::pipeline::agreement::Tally;
 use crate::pipeline::rubric::Rubric;
-use crate::script::{ScriptResult, values};
+use crate::script::{Ctx, ScriptResult, values};
+use crate::work::reviews;
 
 /// The namespace.
 pub fn module() -> Module {
@@ -46,6 +47,30 @@ mod functions {
     #[rhai_fn(name = "agreement", return_raw)]
     pub fn agreement_of_checkpoint(checkpoint: CheckpointValue, rubric: Rubric) -> ScriptResult<Dynamic> {
         Ok(values::from_serialize(&super::tally(&checkpoint, &rubric)?.agreement())?)
+    }
+
+    /// How far the judges agree with people (`data/assessments/human.jsonl`, written by `fthost review`):
+    /// `#{reviews, counted, stale, not_judged, verdicts, rows}`.
+    ///
+    /// `rows` has, for each judge and criterion that people answered, `#{judge, criterion, answers, agree, both_no, judge_no,
+    /// human_no, precision, recall, kappa, errors}`. A fault is what is looked for, so NO is the positive answer: `precision` is the
+    /// share of the judge's NOs that people say, too, `recall` the share of theirs that the judge says; `()` where there are none. The
+    /// judge `final` is the jury, the criterion `all` all together. `verdicts` counts `passed_accepted`, `passed_rejected`,
+    /// `failed_accepted` and `failed_rejected`. Reviews of another text than the one that was judged are `stale`, and so are those by another
+    /// rubric, unless a question that they answer is the same.
+    ///
+    /// ```rhai
+    /// let found = human_agreement(load_checkpoint("data/assessments/checkpoint.jsonl"), load_rubric("config/rubric.yaml"));
+    /// [found.reviews, found.rows]   // -> [0, []]
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn human_agreement(
+        context: NativeCallContext,
+        checkpoint: CheckpointValue,
+        rubric: Rubric,
+    ) -> ScriptResult<Dynamic> {
+        let project = &Ctx::of(&context)?.world.project;
+        Ok(values::from_serialize(&reviews::agreement(project, &checkpoint.0, &rubric)?)?)
     }
 }
 

@@ -9,9 +9,8 @@ use serde_json::Value;
 
 use super::checkpoints::CheckpointValue;
 use super::examples::{Source, Wanted};
-use super::reader::parse_line;
 use crate::base::events::Event;
-use crate::base::{Error, Kind, Result};
+use crate::base::{Kind, Result};
 use crate::pipeline::passing::{REASONS, reason};
 use crate::pipeline::rubric::Rubric;
 use crate::pipeline::talk::Talk;
@@ -19,13 +18,10 @@ use crate::pipeline::verdict;
 use crate::script::{Ctx, ScriptResult, values};
 use crate::store::ids::transcript_path;
 use crate::store::{Checkpoint, Entry};
-use crate::work::{World, in_order};
+use crate::work::{World, in_order, reviews};
 
 /// Today's rubric.
 const RUBRIC: &str = "config/rubric.yaml";
-
-/// What humans said.
-const HUMAN: &str = "data/assessments/human.jsonl";
 
 /// What `passing` gives.
 #[derive(Clone)]
@@ -143,7 +139,7 @@ struct Judged {
 
 fn pass(ctx: &Ctx, checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<PassingValue> {
     let (world, checkpoint) = (&ctx.world, &checkpoint.0);
-    let rejected = rejected(ctx)?;
+    let rejected = reviews::read(&world.project)?.rejected();
     let judge = |place| judge(world, checkpoint, place, rubric, &rejected);
     let (mut passed, mut counts) = (Vec::new(), [0; REASONS.len()]);
     let take = |judged: Option<Judged>| {
@@ -195,24 +191,4 @@ fn hash_today(world: &World, id: &str) -> Result<Option<String>> {
             Ok(Some(String::new()))
         }
     }
-}
-
-/// The ids whose last human verdict is a rejection: lines `{"id", "verdict": "accept" | "reject", ...}`.
-fn rejected(ctx: &Ctx) -> Result<HashSet<String>> {
-    let mut rejected = HashSet::new();
-    if !ctx.world.project.exists(HUMAN)? {
-        return Ok(rejected);
-    }
-    for (i, line) in ctx.world.project.read_text(HUMAN)?.lines().enumerate() {
-        let verdict = parse_line(HUMAN, i + 1, line)?;
-        let fault =
-            || Error::new(Kind::Data, format!("{HUMAN}, line {}: it needs `id` and `verdict`", i + 1));
-        let id = verdict["id"].as_str().ok_or_else(fault)?.to_string();
-        match verdict["verdict"].as_str() {
-            Some("reject") => drop(rejected.insert(id)),
-            Some("accept") => drop(rejected.remove(&id)),
-            _ => return Err(fault().hint("`verdict` is \"accept\" or \"reject\"")),
-        }
-    }
-    Ok(rejected)
 }

@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod dimensions;
 pub mod export;
 pub mod history;
+pub mod human;
 pub mod jury;
 pub mod length;
 pub mod lines;

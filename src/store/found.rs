@@ -11,11 +11,16 @@ use crate::base::Result;
 /// A write takes less; what is younger may still get its name.
 const YOUNG: Duration = Duration::from_secs(60);
 
+/// What humans said. It is locked and appended to like a checkpoint, and is none: no job runs on it, and a damaged
+/// line, which may be a rejection, is never moved aside.
+pub const HUMAN: &str = "data/assessments/human.jsonl";
+
 /// Every checkpoint below `data/`: by its name, or by the lock that a run left beside it.
 pub fn checkpoints(project: &Project) -> Result<Vec<String>> {
     let mut found = project.list("data/**/*checkpoint.jsonl")?;
     let locks = project.list("data/**/*.jsonl.lock")?;
     found.extend(locks.iter().filter_map(|lock| lock.strip_suffix(".lock")).map(str::to_string));
+    found.retain(|path| path != HUMAN);
     found.sort();
     found.dedup();
     Ok(found)

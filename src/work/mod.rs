@@ -13,6 +13,7 @@ pub mod pool;
 pub mod process;
 pub mod replay;
 pub mod retry;
+pub mod reviews;
 pub mod scope;
 pub mod settings;
 pub mod status;

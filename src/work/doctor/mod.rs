@@ -3,6 +3,7 @@
 
 mod ledger;
 mod records;
+mod reviews;
 mod texts;
 
 use std::path::Path;
@@ -65,6 +66,7 @@ pub fn examine(project: &Arc<Project>, repair: bool, tell: &mut dyn FnMut(Said))
     if is_sound {
         ledger::compare(&mut doctor, &checkpoints)?;
     }
+    reviews::look(&mut doctor)?;
     texts::look(&mut doctor)
 }
 
