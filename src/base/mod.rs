@@ -14,5 +14,6 @@ pub mod report;
 pub mod scan;
 pub mod suggest;
 pub mod yaml;
+pub mod yaml_nodes;
 
 pub use error::{Error, Frame, Kind, Place, Result};

@@ -234,6 +234,15 @@ impl Project {
         self.replace(&real, bytes)
     }
 
+    /// Replaces a file below `config/`, likewise, for the user who asked the program to: scripts cannot come here.
+    pub fn replace_config(&self, path: &str, text: &str) -> Result<()> {
+        let real = paths::resolve(&self.dir, path)?;
+        if !real.starts_with("config") {
+            return Err(Error::new(Kind::Denied, format!("`{path}` does not really stand below config/")));
+        }
+        self.replace(&real, text.as_bytes())
+    }
+
     /// The same bit by bit.
     pub fn rewrite(&self, path: &str) -> Result<Rewrite<'_>> {
         Rewrite::open(self, path)

@@ -3,6 +3,7 @@
 
 mod content;
 mod faults;
+mod insert;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use content::Content;
 pub use content::{Calibration, Category, Criterion};
 pub use faults::faults;
+pub use insert::with_example;
 
 use crate::base::yaml::Document;
 use crate::base::{Error, Kind, Result, suggest};
