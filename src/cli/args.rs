@@ -54,6 +54,8 @@ pub enum Command {
     Retry(Retry),
     /// Check the ledger, the checkpoints and the files against each other
     Doctor(Doctor),
+    /// Read transcripts beside their verdicts, agree or disagree, accept or reject; human against judges
+    Review(Review),
     /// Print the reference of the host API
     Docs(Docs),
 }
@@ -66,6 +68,7 @@ impl Command {
             Command::Check(check) => check.json,
             Command::Test(test) => test.json,
             Command::Status(status) => status.json,
+            Command::Review(review) => review.json,
             _ => false,
         }
     }
@@ -222,6 +225,64 @@ pub struct Doctor {
     /// Mend what can be mended safely; nothing is deleted
     #[arg(long)]
     pub repair: bool,
+}
+
+/// `fthost review`
+#[derive(ClapArgs)]
+pub struct Review {
+    /// Transcripts [default: those that --filter chooses]
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Which transcripts; all but `all` leave out what is reviewed already
+    #[arg(long, value_enum, conflicts_with = "ids")]
+    pub filter: Option<ReviewFilter>,
+    /// Only those with an answer to this criterion; the filter then goes by that answer
+    #[arg(long, value_name = "C3", conflicts_with = "ids")]
+    pub criterion: Option<String>,
+    /// Only N of them, drawn by the seed: the same ones each time
+    #[arg(long, value_name = "N", conflicts_with = "ids", value_parser = clap::value_parser!(u32).range(1..))]
+    pub random: Option<u32>,
+    /// Draws another sample
+    #[arg(long, value_name = "S", requires = "random", default_value_t = 0)]
+    pub seed: u64,
+    /// Who reviews [default: the user of this system]
+    #[arg(long, value_name = "NAME")]
+    pub reviewer: Option<String>,
+    /// Accept the named transcripts, without a terminal
+    #[arg(long, requires = "ids", conflicts_with = "reject")]
+    pub accept: bool,
+    /// Reject the named transcripts, without a terminal: they are not trained on
+    #[arg(long, requires = "ids")]
+    pub reject: bool,
+    /// A note, with --accept or --reject
+    #[arg(long, value_name = "TEXT", requires = "ids")]
+    pub note: Option<String>,
+    /// Your own answer to a criterion, with --accept or --reject
+    #[arg(long, value_name = "C3=NO", requires = "ids")]
+    pub answer: Vec<String>,
+    /// Print how far the judges agree with the reviews
+    #[arg(long, conflicts_with_all = ["ids", "filter", "criterion", "random"])]
+    pub agreement: bool,
+    /// --agreement as one JSON event
+    #[arg(long, requires = "agreement")]
+    pub json: bool,
+}
+
+/// Which transcripts are reviewed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReviewFilter {
+    /// Those that were judged
+    All,
+    /// Those without a review [default]
+    Unreviewed,
+    /// Those that the judges differ on
+    Disagreements,
+    /// Those that did not pass
+    Failed,
+    /// Those that passed
+    Passed,
+    /// Those whose review is of an earlier text or rubric
+    Stale,
 }
 
 /// `fthost docs`

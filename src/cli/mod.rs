@@ -16,6 +16,7 @@ mod progress;
 mod project;
 mod repl;
 mod retry;
+mod review;
 pub mod room;
 mod rounds;
 mod run;
@@ -61,6 +62,7 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
         Command::Status(status) => status::run(&args.common, status, output),
         Command::Retry(retry) => retry::run(&args.common, retry, output),
         Command::Doctor(doctor) => doctor::run(&args.common, doctor, output),
+        Command::Review(review) => review::run(&args.common, review, output),
         Command::Docs(docs) => docs::run(docs, output),
     }
 }

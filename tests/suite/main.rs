@@ -45,6 +45,7 @@ mod reference;
 mod repl;
 mod replay;
 mod retry;
+mod review;
 mod schemas;
 mod script_tests;
 mod sizes;

@@ -3,5 +3,5 @@
 mod editing;
 mod entries;
 mod pipe;
-mod screen;
+pub mod screen;
 mod stopping;

@@ -10,7 +10,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use crate::support::TestProject;
 
 /// Rows and columns.
-const SIZE: (u16, u16) = (60, 120);
+pub const SIZE: (u16, u16) = (60, 120);
 
 /// No step of a test takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,12 +19,16 @@ fn nonzero(n: u16) -> NonZero<u16> {
     NonZero::new(n).unwrap()
 }
 
-/// `fthost repl` at a terminal.
+/// The binary at a terminal.
 pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     keyboard: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
+}
+
+fn size((rows, cols): (u16, u16)) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
 }
 
 impl Terminal {
@@ -37,10 +41,18 @@ impl Terminal {
 
     /// Starts it with this environment.
     pub fn start(project: &TestProject, args: &[&str], environment: &[(&str, &str)]) -> Terminal {
-        let size = PtySize { rows: SIZE.0, cols: SIZE.1, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
+        Terminal::command(project, &[&["repl"], args].concat(), environment, SIZE)
+    }
+
+    /// Starts the binary with these arguments, at a terminal of so many rows and columns.
+    pub fn command(
+        project: &TestProject,
+        args: &[&str],
+        environment: &[(&str, &str)],
+        rows_and_columns: (u16, u16),
+    ) -> Terminal {
+        let pair = native_pty_system().openpty(size(rows_and_columns)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_fthost"));
-        command.arg("repl");
         command.args(args);
         command.cwd(project.root());
         command.env("TERM", "xterm-256color");
@@ -49,7 +61,11 @@ impl Terminal {
         environment.iter().for_each(|(name, value)| command.env(name, value));
         let child = pair.slave.spawn_command(command).unwrap();
         let mut output = pair.master.try_clone_reader().unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(nonzero(SIZE.0), nonzero(SIZE.1), 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(
+            nonzero(rows_and_columns.0),
+            nonzero(rows_and_columns.1),
+            0,
+        )));
         let seen = screen.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 65_536];
@@ -58,7 +74,18 @@ impl Terminal {
             }
         });
         let keyboard = pair.master.take_writer().unwrap();
-        Terminal { screen, keyboard, child, _master: pair.master }
+        Terminal { screen, keyboard, child, master: pair.master }
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        self.screen.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
+        self.master.resize(size((rows, columns))).unwrap();
+    }
+
+    /// Whether the screen is the one beside that of the shell, which comes back when a program leaves it.
+    pub fn is_alternate(&self) -> bool {
+        self.screen.lock().unwrap().screen().alternate_screen()
     }
 
     /// What stands on the screen.
