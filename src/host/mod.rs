@@ -3,6 +3,7 @@
 
 mod adapter;
 mod agreeing;
+mod auditing;
 mod backend_script;
 pub mod backends;
 pub mod checkpoints;

@@ -59,29 +59,43 @@ impl Wants {
 
 /// What each option must be, whichever function takes it.
 const WANTS: &[(&str, Wants)] = &[
+    ("allow", Wants::Texts),
     ("assistant", Wants::Text),
     ("checkpoint", Wants::Text),
     ("concurrency", Wants::Whole(1)),
     ("constraints", Wants::Anything),
     ("empty", Wants::Text),
     ("encoding", Wants::Text),
+    ("gates", Wants::Anything),
     ("group", Wants::Text),
     ("id", Wants::Text),
     ("job", Wants::Text),
+    ("language", Wants::Text),
     ("last", Wants::Whole(0)),
     ("loss", Wants::OneOf(&["all", "new"])),
     ("max_gap", Wants::Whole(0)),
     ("max_tokens", Wants::Whole(1)),
+    ("max_words", Wants::Whole(2)),
     ("min_context", Wants::Whole(0)),
     ("min_gap", Wants::Whole(0)),
+    ("min_words", Wants::Whole(2)),
     ("mix_offline", Wants::Truth),
     ("model", Wants::Text),
+    ("most", Wants::Whole(1)),
     ("numbered", Wants::Truth),
     ("over_budget", Wants::OneOf(&["skip", "recent"])),
+    ("phrases", Wants::Texts),
+    ("praise", Wants::Texts),
     ("quoted", Wants::Truth),
     ("sampling", Wants::OneOf(Sampling::NAMES)),
+    ("ratio", Wants::Number(0.0, 1000.0)),
+    ("refusals", Wants::Texts),
+    ("role_leaks", Wants::Texts),
     ("seed", Wants::Whole(i64::MIN)),
+    ("speakers", Wants::Texts),
     ("stop", Wants::Texts),
+    ("stop_words", Wants::Texts),
+    ("swapped_roles", Wants::Texts),
     ("system", Wants::Text),
     ("temperature", Wants::Number(0.0, 2.0)),
     ("top_p", Wants::Number(0.0, 1.0)),
@@ -136,6 +150,11 @@ impl<'a> Options<'a> {
     /// True or false.
     pub fn truth(&self, name: &str) -> Result<Option<bool>> {
         self.typed(name, "true or false", |value| value.as_bool().ok())
+    }
+
+    /// A string, or an array of strings.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>> {
+        self.typed(name, "a string or an array of strings", texts)
     }
 
     /// A closure, when it is one.

@@ -6,6 +6,8 @@ use super::options::OptionsOf;
 use super::{
     agreeing, backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics,
     sampling, scoring, slices, surroundings, text, tokens, training, transcripts, weighted,
+    auditing, backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring,
+    slices, surroundings, text, tokens, training, transcripts, weighted,
 };
 
 /// One namespace of the host API. Scripts see its functions flat, without the namespace's name.
@@ -34,6 +36,7 @@ pub const NAMESPACES: &[Namespace] = &[
     Namespace { name: "tokens", about: "Token counts", module: tokens::module, options: &[] },
     Namespace { name: "slices", about: "Cutting conversations into examples", module: slices::module, options: slices::OPTIONS },
     Namespace { name: "training", about: "Training files", module: training::module, options: training::OPTIONS },
+    Namespace { name: "auditing", about: "Faults of the whole data set", module: auditing::module, options: auditing::OPTIONS },
     Namespace { name: "lengths", about: "Length statistics", module: lengths::module, options: &[] },
     Namespace { name: "text", about: "Prompts from templates and history", module: text::module, options: text::OPTIONS },
     Namespace { name: "messages", about: "Prompts as chat messages", module: messages::module, options: &[] },

@@ -7,6 +7,7 @@ pub mod combinations;
 pub mod constraints;
 pub mod coverage;
 pub mod dimensions;
+pub mod audit;
 pub mod export;
 pub mod history;
 pub mod human;
