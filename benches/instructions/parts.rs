@@ -135,7 +135,7 @@ fn values() -> Value {
         "persona": persona, "turn": 20, "turns": EXCHANGES, "phase": "late", "guidance": "Come to an end.",
         "flaws": [{"id": "typos", "instruction": "Swap two letters."}], "history": history,
         "user_message": "And when will it be here? Can I pay later?", "words": 9, "questions": 2,
-        "openings": ["I am sorry to", "Thank you for the"], "transcript": history, "instructions": "Be kind.",
+        "openings": ["I am sorry to", "Thank you for the"], "anti_patterns": [], "transcript": history, "instructions": "Be kind.",
         "length_stats": compute_length_stats(&chat()), "criteria": "C1: Is it true?", "ids": ["C1", "C2"],
     })
 }

@@ -1,5 +1,6 @@
 //! Records that are kept: `load_checkpoint`, `append_checkpoint`.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rhai::plugin::*;
@@ -7,6 +8,8 @@ use rhai::{Array, Map, Module, NativeCallContext};
 
 use crate::script::{Ctx, ScriptResult, values};
 use crate::store::checkpoint::{Checkpoint, Mode};
+use crate::store::paths;
+use crate::work::status;
 
 /// A checkpoint as scripts hold it.
 #[derive(Clone)]
@@ -55,6 +58,25 @@ mod functions {
             Ok(())
         })?;
         Ok(records)
+    }
+
+    /// The items of a checkpoint's job that have begun and are not complete: `#{in_flight, failed, incomplete}`, a number each.
+    ///
+    /// They have replies that are given again when the job goes on, unless what they are asked changes meanwhile. What
+    /// `fthost status` tells at length.
+    ///
+    /// ```rhai
+    /// process([#{id: "a"}, #{id: "b"}], #{checkpoint: "data/done.jsonl"}, |item| #{id: item.id, complete: item.id == "a"});
+    /// unfinished("data/done.jsonl").incomplete   // -> 1
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn unfinished(context: NativeCallContext, path: &str) -> ScriptResult<Map> {
+        let jobs = status::jobs(&Ctx::of(&context)?.world)?;
+        let path = paths::display(Path::new(path));
+        let job = jobs.into_iter().find(|job| job.name == path).unwrap_or_default();
+        let counts =
+            [("in_flight", job.in_flight.len()), ("failed", job.failures()), ("incomplete", job.incomplete)];
+        Ok(counts.into_iter().map(|(name, count)| (name.into(), (count as i64).into())).collect())
     }
 
     /// Adds a record (a map with an `id`) to a checkpoint; it is on disk when this returns.

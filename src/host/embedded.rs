@@ -2,6 +2,7 @@
 
 /// The modules that scripts import as `std/<name>`.
 pub const STDLIB: &[(&str, &str)] = &[
+    ("std/audit", include_str!("../../stdlib/audit.rhai")),
     ("std/conversation", include_str!("../../stdlib/conversation.rhai")),
     ("std/coverage", include_str!("../../stdlib/coverage.rhai")),
     ("std/offline", include_str!("../../stdlib/offline.rhai")),
@@ -31,7 +32,7 @@ pub const PROJECT: &[(&str, &str)] = files!(".":
     "config/prompts/assistant.md", "config/prompts/system.md", "config/prompts/user_sim.md",
     "config/rubric.yaml", "config/schemas/fthost.schema.json",
     "config/schemas/persona-template.schema.json", "config/schemas/rubric.schema.json",
-    "config/schemas/taxonomy.schema.json", "config/taxonomy.yaml", "scripts/assess.rhai", "scripts/criteria.rhai",
+    "config/schemas/taxonomy.schema.json", "config/taxonomy.yaml", "scripts/assess.rhai", "scripts/audit.rhai", "scripts/criteria.rhai",
     "scripts/generate.rhai", "scripts/personas.rhai", "scripts/prompts.rhai", "scripts/slice.rhai",
     "tests/scripts/criteria_test.rhai", "tests/scripts/personas_test.rhai",
     "tests/scripts/pipeline_test.rhai", "tests/scripts/prompts_test.rhai",

@@ -50,6 +50,7 @@ pub const TEMPLATES: &[Template] = &[
             "config/schemas/rubric.schema.json",
             "config/schemas/taxonomy.schema.json",
             "scripts/assess.rhai",
+            "scripts/audit.rhai",
             "scripts/generate.rhai",
             "scripts/slice.rhai",
         ],

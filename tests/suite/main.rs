@@ -3,6 +3,7 @@
 
 mod adapter;
 mod agreement;
+mod audit;
 mod budget;
 mod chaos;
 mod check;

@@ -196,7 +196,7 @@ fn measured(sort: Sort, own: &[(Key, u32)], totals: &Totals) -> f64 {
 }
 
 fn told(sort: Sort, text: &str, hits: &Hits, totals: &Totals) -> Finding {
-    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(80).collect();
+    let text = shortened(text);
     let replies = of(hits.count, totals.replies, "replies");
     let message = match sort {
         Opener | FirstWord => format!("{replies} begin with \"{text}\""),
@@ -208,6 +208,16 @@ fn told(sort: Sort, text: &str, hits: &Hits, totals: &Totals) -> Finding {
     };
     let whole = if sort.is_opening() || sort == Reply { totals.replies } else { totals.transcripts };
     Finding::new(sort.gate(), message, share(hits.count, whole), hits.clone())
+}
+
+/// A text on one line, cut where it is long.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
 }
 
 #[cfg(test)]

@@ -32,8 +32,10 @@ pub fn chat<U: Into<String>, A: Into<String>>(id: &str, turns: impl IntoIterator
 /// Conversations that have nothing in common, and no fault.
 pub fn varied(count: usize, turns: usize) -> Vec<Chat> {
     let reply = |number: usize| {
+        // One to four sentences, whichever turn it is.
+        let count = 1 + number.count_ones() as usize % 4;
         let sentences =
-            (0..1 + number % 4).map(|part| unlike(7 * number + part + 5000, 5 + (number + part) % 4) + ".");
+            (0..count).map(|part| unlike(7 * number + part + 5000, 5 + (number + part) % 4) + ".");
         sentences.collect::<Vec<_>>().join(" ")
     };
     let talk = |i: usize| (0..turns).map(move |turn| (unlike(i * turns + turn, 12), reply(i * turns + turn)));
