@@ -64,9 +64,9 @@ mod functions {
     /// those that a prompt may warn of.
     ///
     /// ```rhai
-    /// let chats = [1, 2, 3, 4].map(|n| #{id: `t${n}`, exchanges: [#{user: `Question ${n}?`, assistant: `Great question! It is ${n}.`}]});
-    /// let found = audit_transcripts(chats, #{gates: #{praise: 0.5}});
-    /// [found.pass, found.findings[0].gate, found.findings[0].message]   // -> [false, "praise", "4 of 4 replies (100 %) begin with praise or sympathy: \"great question\" 4"]
+    /// let chats = [1, 2, 3, 4].map(|n| #{id: `t${n}`, exchanges: [#{user: `What is ${n}?`, assistant: `Great question! It is ${n}.`}]});
+    /// let found = audit_transcripts(chats, #{gates: #{phrase_share: 0.5}});
+    /// [found.pass, found.findings[0].gate, found.findings[0].message]   // -> [false, "phrase_share", "\"Great question\" stands in 4 of 4 replies (100 %), in 4 of 4 transcripts (100 %)"]
     /// ```
     #[rhai_fn(return_raw)]
     pub fn audit_transcripts(

@@ -1,8 +1,6 @@
 //! The audit through the binary: faults that were planted are found with their ids, gates fail, and what is adopted
 //! reaches the prompts without any paid work being lost.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use crate::support::TestProject;
@@ -12,27 +10,29 @@ const FINDINGS: &str = "data/audit/findings.json";
 const ADOPTED: &str = "data/audit/anti_patterns.json";
 const PHRASE: &str = "I will gladly look into that for you";
 
-/// Words of which no two sentences are alike.
+/// A sentence that no other number gives.
 fn sentence(number: usize, words: usize) -> String {
-    const WORDS: [&str; 16] = [
+    const WORDS: [&str; 32] = [
         "pump", "valve", "filter", "basket", "grinder", "steam", "water", "label", "parcel", "morning",
-        "lever", "gasket", "boiler", "spout", "handle", "tray",
+        "lever", "gasket", "boiler", "spout", "handle", "tray", "copper", "winter", "signal", "carpet",
+        "window", "garden", "bottle", "pepper", "silver", "ticket", "bridge", "candle", "ladder", "mirror",
+        "needle", "orange",
     ];
     let mut state = number as u64 + 1;
-    let mut text = String::new();
-    for _ in 0..words {
+    let mut next = || {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        write!(text, "the {} ", WORDS[(state >> 60) as usize]).unwrap();
-    }
-    text.trim_end().to_string()
+        WORDS[(state >> 59) as usize]
+    };
+    next();
+    (0..words).map(|_| next()).collect::<Vec<_>>().join(" ")
 }
 
 fn transcript(i: usize) -> Value {
     let turn = |turn: usize| {
-        let number = 100 * i + turn;
-        let reply =
-            format!("{}. {}.", sentence(number + 10_000, 5 + number % 3), sentence(number + 20_000, 4));
-        json!({"user": format!("{}?", sentence(number, 6)), "assistant": reply})
+        let number = 8 * i + turn;
+        let sentences = (0..1 + number.count_ones() % 4)
+            .map(|part| sentence(10 * number + part as usize + 10_000, 6) + ".");
+        json!({"user": sentence(number, 14) + "?", "assistant": sentences.collect::<Vec<_>>().join(" ")})
     };
     json!({"id": format!("t{i:02}"), "persona": {"id": format!("p{i}"), "word_limit": 20}, "exchanges": (0..8).map(turn).collect::<Vec<_>>()})
 }
@@ -53,7 +53,7 @@ fn planted(i: usize, transcript: &mut Value) {
         transcript["exchanges"][turn]["assistant"] = text.into()
     };
     if i < 14 {
-        reply(transcript, 2, &format!("{PHRASE}: {}.", sentence(i + 30_000, 6)));
+        reply(transcript, 2, &format!("{PHRASE}. {}.", sentence(i + 30_000, 6)));
     }
     match i {
         20 => reply(transcript, 4, "As an AI language model, I have no taste."),
@@ -103,7 +103,7 @@ fn planted_faults_are_found_and_gates_fail() {
     );
     assert_eq!((&phrase["examples"][0]["turn"], phrase["ids"].as_array().unwrap().len()), (&json!(3), 14));
     let ran = ran
-        .prints("AUDIT  39 transcripts, 312 replies: 8 of 30 gates fail")
+        .prints("AUDIT  39 transcripts, 312 replies: 7 of 30 gates fail")
         .says("the file ends in the middle");
     let ran = ran.prints("t20 turn 5: As an AI language model, I have no taste.").prints(PHRASE);
     assert!(
