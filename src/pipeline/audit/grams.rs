@@ -23,6 +23,11 @@ pub struct Gram {
 /// All of a conversation, those of the same words together, in the order of replies. They stay within sentences, and have
 /// a word at least that is neither a stop word nor part of what is allowed. A whole sentence of two words or more is one, too.
 pub fn grams(chat: &Chat, setup: &Setup) -> Vec<Gram> {
+    grams_where(chat, setup, |_| true)
+}
+
+/// The same, of hashes that are wanted.
+pub fn grams_where(chat: &Chat, setup: &Setup, is_wanted: impl Fn(u64) -> bool) -> Vec<Gram> {
     let mut found = Vec::new();
     for (reply, [_, said]) in chat.turns.iter().enumerate() {
         let says = says(said, setup);
@@ -30,12 +35,10 @@ pub fn grams(chat: &Chat, setup: &Setup) -> Vec<Gram> {
         for sentence in said.sentences() {
             let end = first + sentence.len();
             of_sentence(sentence, &says[first..end], setup, |begin, len, hash| {
-                found.push(Gram {
-                    hash,
-                    reply: reply as u32,
-                    begin: (first + begin) as u32,
-                    len: len as u32,
-                });
+                if is_wanted(hash) {
+                    let (begin, len) = ((first + begin) as u32, len as u32);
+                    found.push(Gram { hash, reply: reply as u32, begin, len });
+                }
             });
             first = end;
         }

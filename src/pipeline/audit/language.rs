@@ -15,10 +15,11 @@ use super::chat::Chat;
 use super::hits::{Finding, Hits, Measure, Totals, of, share};
 use super::words::Said;
 use super::{Check, Outcome, Setup};
+use crate::base::hash::short;
 use crate::base::{Error, Kind, Result, suggest};
 
-/// Text by which the language of a conversation is guessed, in bytes.
-const SAMPLE: usize = 800;
+/// Text by which a language is guessed, in characters: more costs more, and tells no more.
+const SAMPLE: usize = 400;
 
 /// Shorter messages say too little about their language.
 const LEAST_WORDS: usize = 8;
@@ -41,19 +42,17 @@ pub fn named(name: &str) -> Result<Lang> {
     })
 }
 
-/// How many conversations are in which language.
+/// The languages of the conversations, by the hashes of their ids.
 #[derive(Default)]
-pub struct Languages(BTreeMap<&'static str, usize>);
+pub struct Languages(FxHashMap<u64, Lang>);
 
 impl Check for Languages {
     fn of(chat: &Chat, _: &Setup) -> Languages {
-        Languages(language_of(chat).map(|lang| (lang.code(), 1)).into_iter().collect())
+        Languages(language_of(chat).map(|lang| (short(&chat.id), lang)).into_iter().collect())
     }
 
     fn merge(&mut self, later: Languages) {
-        for (code, count) in later.0 {
-            *self.0.entry(code).or_default() += count;
-        }
+        self.0.extend(later.0);
     }
 
     /// Nothing yet: what is foreign is seen in the second pass.
@@ -66,10 +65,18 @@ impl Languages {
     /// What messages should be in: what the options say, else the language of most conversations. Without one, each
     /// conversation has its own.
     pub fn expected(&self, setup: &Setup) -> Option<Lang> {
-        let (code, count) = self.0.iter().max_by_key(|(_, count)| **count).unzip();
-        let all: usize = self.0.values().sum();
-        let most = count.is_some_and(|count| *count as f64 >= MOST * all as f64);
-        setup.language.or_else(|| code.filter(|_| most).and_then(|code| Lang::from_code(*code)))
+        let mut counts: BTreeMap<&str, (usize, Lang)> = BTreeMap::new();
+        for lang in self.0.values() {
+            counts.entry(lang.code()).or_insert((0, *lang)).0 += 1;
+        }
+        let most = counts.into_values().max_by_key(|(count, _)| *count);
+        let is_all = |(count, _): &(usize, Lang)| *count as f64 >= MOST * self.0.len() as f64;
+        setup.language.or_else(|| most.filter(is_all).map(|(_, lang)| lang))
+    }
+
+    /// What a conversation is in; none when that is not certain.
+    fn of_chat(&self, chat: &Chat) -> Option<Lang> {
+        self.0.get(&short(&chat.id)).copied()
     }
 }
 
@@ -84,11 +91,11 @@ pub struct Foreign {
 
 impl Foreign {
     /// Those of a conversation.
-    pub fn of(chat: &Chat, expected: Option<Lang>, setup: &Setup) -> Foreign {
+    pub fn of(chat: &Chat, languages: &Languages, expected: Option<Lang>, setup: &Setup) -> Foreign {
         let mut all = Foreign::default();
-        let own = language_of(chat);
+        let own = languages.of_chat(chat);
         let expected = expected.or(own);
-        let (common, scripts) = (Common::of(chat, own == expected), scripts(chat));
+        let (common, scripts) = (Common::of(chat, own), scripts(chat));
         for (turn, side, said) in chat.messages() {
             let script = foreign_run(&said.text, &scripts)
                 .filter(|(_, place)| !setup.is_allowed(&said.text[place.clone()]));
@@ -145,41 +152,52 @@ fn language_of(chat: &Chat) -> Option<Lang> {
             break;
         }
     }
-    detect(&sample).filter(|info| info.is_reliable()).map(|info| info.lang())
+    certain(&sample)
 }
 
-/// The short words that a conversation uses most.
-struct Common(FxHashSet<u64>);
+/// The short words that a conversation uses most, and the language that they are of.
+struct Common {
+    words: FxHashSet<u64>,
+    of: Option<Lang>,
+}
 
 impl Common {
-    /// Empty where they tell nothing: in a short conversation, or one in another language.
-    fn of(chat: &Chat, is_own: bool) -> Common {
+    /// Empty where they tell nothing: in a short conversation, or one of which the language is not certain.
+    fn of(chat: &Chat, of: Option<Lang>) -> Common {
         const ENOUGH: usize = 400;
         let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
-        if !is_own || chat.words().count() < ENOUGH {
-            return Common(FxHashSet::default());
+        if of.is_none() || chat.words().count() < ENOUGH {
+            return Common { words: FxHashSet::default(), of };
         }
         for word in chat.words().filter(|word| word.end - word.begin <= 4) {
             *counts.entry(word.hash).or_default() += 1;
         }
         let mut counts: Vec<(u32, u64)> = counts.into_iter().map(|(hash, count)| (count, hash)).collect();
         counts.sort_unstable_by_key(|one| std::cmp::Reverse(*one));
-        Common(counts.into_iter().take(COMMON.0).map(|(_, hash)| hash).collect())
+        Common { words: counts.into_iter().take(COMMON.0).map(|(_, hash)| hash).collect(), of }
     }
 
-    fn fits(&self, said: &Said) -> bool {
-        let known = said.words.iter().filter(|word| self.0.contains(&word.hash)).count();
-        !self.0.is_empty() && known as f64 >= COMMON.1 * said.words.len() as f64
+    /// The language of a message that has enough of these words; else that of its beginning, when it is certain.
+    fn language(&self, said: &Said) -> Option<Lang> {
+        let known = said.words.iter().filter(|word| self.words.contains(&word.hash)).count();
+        if !self.words.is_empty() && known as f64 >= COMMON.1 * said.words.len() as f64 {
+            return self.of;
+        }
+        certain(&said.text.chars().take(SAMPLE).collect::<String>())
     }
+}
+
+fn certain(text: &str) -> Option<Lang> {
+    detect(text).filter(|info| info.is_reliable()).map(|info| info.lang())
 }
 
 /// The language of a message that is certainly not in the expected one.
 fn foreign_language(said: &Said, expected: Option<Lang>, common: &Common) -> Option<&'static str> {
-    if said.words.len() < LEAST_WORDS || common.fits(said) {
+    if said.words.len() < LEAST_WORDS {
         return None;
     }
-    let found = detect(&said.text).filter(|info| info.is_reliable())?;
-    expected.filter(|expected| *expected != found.lang()).map(|_| found.lang().eng_name())
+    let (found, expected) = (common.language(said)?, expected?);
+    (found != expected).then(|| found.eng_name())
 }
 
 /// The scripts of a conversation's letters: each that has a tenth of them.

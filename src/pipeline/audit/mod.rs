@@ -32,7 +32,7 @@ use serde::Serialize;
 
 pub use chat::Chat;
 pub use gates::{GATES, Gate, Limits};
-use grams::{Gram, Sketch, grams};
+use grams::{Sketch, grams};
 pub use hits::{Example, Finding, Measure};
 use hits::{Hits, Totals, share};
 pub use setup::{Options, Setup};
@@ -198,11 +198,10 @@ impl Seen {
 impl Second {
     /// Looks at a conversation once more; on any thread, in any order.
     pub fn see(&self, chat: Chat) -> Part {
-        let grams: Vec<Gram> = grams(&chat, &self.setup);
         Part {
-            candidates: repetition::Candidates::of(&grams, &self.sketch, self.least),
+            candidates: repetition::Candidates::of(&chat, &self.setup, &self.sketch, self.least),
             common: self.wanted.of(&chat),
-            foreign: language::Foreign::of(&chat, self.expected, &self.setup),
+            foreign: language::Foreign::of(&chat, &self.seen.checks.languages, self.expected, &self.setup),
             chat,
         }
     }

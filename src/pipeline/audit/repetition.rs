@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 
 use super::chat::Chat;
-use super::grams::{Gram, Sketch, replies, words_of};
+use super::grams::{Gram, Sketch, grams_where, replies, words_of};
 use super::hits::{Finding, Hits, Measure, Totals, of, share};
 use super::maximal::{Phrase, longest};
 use super::{Outcome, Setup};
@@ -77,10 +77,10 @@ pub struct Here {
 
 impl Candidates {
     /// The phrases of a conversation that may be frequent.
-    pub fn of(grams: &[Gram], sketch: &Sketch, least: u32) -> Vec<Here> {
+    pub fn of(chat: &Chat, setup: &Setup, sketch: &Sketch, least: u32) -> Vec<Here> {
+        let grams = grams_where(chat, setup, |hash| sketch.at_most(hash) >= least);
         let same = grams.chunk_by(|one, next| one.hash == next.hash);
-        let frequent = same.filter(|same| sketch.at_most(same[0].hash) >= least);
-        frequent.map(|same| Here { count: replies(same), gram: same[0] }).collect()
+        same.map(|same| Here { count: replies(same), gram: same[0] }).collect()
     }
 
     /// Counts those of the next conversation.
