@@ -1,9 +1,10 @@
 //! The audit through the binary: faults that were planted are found with their ids, gates fail, and what is adopted
 //! reaches the prompts without any paid work being lost.
 
+use fthost::pipeline::audit::GATES;
 use serde_json::{Value, json};
 
-use crate::support::TestProject;
+use crate::support::{TestProject, root};
 
 const AUDIT: &str = "run scripts/audit.rhai";
 const FINDINGS: &str = "data/audit/findings.json";
@@ -196,4 +197,19 @@ fn nothing_is_adopted_while_conversations_are_unfinished() {
     ran.says("not complete").says("Nothing was adopted");
     assert!(!project.exists(ADOPTED));
     project.run("run scripts/audit.rhai -s adopt=true -s force=true").exits(0).prints("prompts warn of");
+}
+
+#[test]
+fn the_document_has_every_gate_with_its_limit() {
+    let document = std::fs::read_to_string(root().join("docs/audit.md")).unwrap();
+    let rows: Vec<(String, f64, String)> = document
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let name = cells.first()?.strip_prefix("| `")?.strip_suffix('`')?;
+            Some((name.into(), cells.get(1)?.parse().ok()?, cells.get(2)?.to_string()))
+        })
+        .collect();
+    let known = GATES.iter().map(|gate| (gate.name.to_string(), gate.limit, gate.about.to_string()));
+    assert_eq!(rows, known.collect::<Vec<_>>());
 }

@@ -43,10 +43,9 @@ impl Check for Leftovers {
 fn leftover(text: &str) -> Option<Range<usize>> {
     let mut begin = 0;
     for (number, part) in text.split("```").enumerate() {
-        if number % 2 == 0 {
-            if let Some(place) = in_prose(part) {
-                return Some(begin + place.start..begin + place.end);
-            }
+        let prose = (number % 2 == 0).then_some(part);
+        if let Some(place) = prose.and_then(in_prose) {
+            return Some(begin + place.start..begin + place.end);
         }
         begin += part.len() + 3;
     }
