@@ -4,10 +4,8 @@ use rhai::Module;
 
 use super::options::OptionsOf;
 use super::{
-    agreeing, backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics,
-    sampling, scoring, slices, surroundings, text, tokens, training, transcripts, weighted,
-    auditing, backends, checkpoints, files, lengths, messages, passing, processing, random, rubrics, scoring,
-    slices, surroundings, text, tokens, training, transcripts, weighted,
+    agreeing, auditing, backends, checkpoints, files, lengths, messages, passing, processing, random,
+    rubrics, sampling, scoring, slices, surroundings, text, tokens, training, transcripts, weighted,
 };
 
 /// One namespace of the host API. Scripts see its functions flat, without the namespace's name.

@@ -3,11 +3,11 @@
 //! is passed in. `tests/golden` holds the vectors that these functions must reproduce.
 
 pub mod agreement;
+pub mod audit;
 pub mod combinations;
 pub mod constraints;
 pub mod coverage;
 pub mod dimensions;
-pub mod audit;
 pub mod export;
 pub mod history;
 pub mod human;
