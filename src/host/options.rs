@@ -37,6 +37,8 @@ pub enum Wants {
     Texts,
     /// One of these strings.
     OneOf(&'static [&'static str]),
+    /// A closure.
+    Closure,
     /// Whatever there is.
     Anything,
 }
@@ -52,6 +54,7 @@ impl Wants {
             Wants::Whole(least) => format!("a whole number of at least {least}"),
             Wants::Texts => "a string or an array of strings".into(),
             Wants::OneOf(names) => format!("one of {}", names.join(", ")),
+            Wants::Closure => "a closure".into(),
             Wants::Anything => "a value".into(),
         }
     }
@@ -71,6 +74,7 @@ const WANTS: &[(&str, Wants)] = &[
     ("id", Wants::Text),
     ("job", Wants::Text),
     ("language", Wants::Text),
+    ("key", Wants::Closure),
     ("last", Wants::Whole(0)),
     ("loss", Wants::OneOf(&["all", "new"])),
     ("max_gap", Wants::Whole(0)),
@@ -160,6 +164,11 @@ impl<'a> Options<'a> {
     /// A closure, when it is one.
     pub fn closure(&self, name: &str) -> Option<FnPtr> {
         self.get(name).and_then(|value| value.clone().try_cast::<FnPtr>())
+    }
+
+    /// What must be a closure.
+    pub fn only_closure(&self, name: &str) -> Result<Option<FnPtr>> {
+        self.typed(name, "a closure", |value| value.clone().try_cast::<FnPtr>())
     }
 
     /// The sampling parameters among the options.

@@ -1,12 +1,13 @@
 //! Many items, in parallel and resumable: `process`, `parallel_map`.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext};
 use serde_json::Value;
 
-use super::items::{Given, Payload};
+use super::items::{Element, Given, Payload};
 use super::options::{Options, OptionsOf};
 use super::reader::LazyItems;
 use crate::base::panic::catch_panic;
@@ -15,12 +16,13 @@ use crate::script::closure::Closure;
 use crate::script::{Ctx, ScriptResult, values};
 use crate::work::plan::Extra;
 use crate::work::process::{self, Item, Job};
+use crate::work::scope::Step;
 use crate::work::{Scope, pool};
 
 /// The functions that take options.
 pub const OPTIONS: &[OptionsOf] = &[
     OptionsOf { function: "process", parameter: 1, names: &["checkpoint", "concurrency", "version", "job"] },
-    OptionsOf { function: "parallel_map", parameter: 1, names: &["concurrency"] },
+    OptionsOf { function: "parallel_map", parameter: 1, names: &["concurrency", "key"] },
 ];
 
 /// Items at a time when nothing is said.
@@ -31,6 +33,9 @@ const MAP_CONCURRENCY: usize = 64;
 
 /// Why `options.version` is a function of what is at hand.
 const NO_CALLS_IN_VERSION: &str = "`version` may not ask a model: it would be paid for in every run";
+
+/// Why `options.key` is a function of what is at hand.
+const NO_CALLS_IN_KEY: &str = "`key` may not ask a model: it is asked for before the first call";
 
 /// The namespace.
 pub fn module() -> Module {
@@ -82,8 +87,12 @@ mod functions {
     /// Calls a closure on all elements at the same time; gives the results in the order of the elements.
     ///
     /// `items` is an array of anything, a range (of its numbers), or what `read_transcripts` and `stream_jsonl` give.
-    /// All end, then the first error (by position) is thrown. Options: `concurrency` (default 64).
-    /// Calls nest: inside an item of `process` they belong to the item.
+    /// All end, then the first error (by position) is thrown. Calls nest: inside an item of `process` they belong
+    /// to the item.
+    ///
+    /// Options: `concurrency` (default 64), `key` (a closure `|element| text`). In an item, what a model was asked
+    /// before is found again by the element's place; with `key` by its key, so that elements which are added,
+    /// removed or moved later cost nothing for the others. Two elements of one key are an error before any call.
     ///
     /// ```rhai
     /// parallel_map(1..=3, |n| n * n)   // -> [1, 4, 9]
@@ -166,10 +175,12 @@ fn run_map(context: &NativeCallContext, items: Dynamic, options: &Map, closure: 
     let width = options.whole("concurrency", 1)?.unwrap_or(MAP_CONCURRENCY);
     let closure = Closure::new(context, closure)?;
     let given = Given::of("parallel_map", items, &ctx.world.stop)?;
+    let keys = options.only_closure("key")?.map(|key| keys(context, &ctx, &given, &key)).transpose()?;
     // It grows with the elements: how many there are, a file does not tell before it is read.
     let results: Mutex<Vec<Option<Result<Dynamic>>>> = Mutex::default();
     pool::run(&ctx.world.threads, width, given.elements().enumerate(), |(i, element)| {
-        let ctx = ctx.with_scope(ctx.scope.branch(i));
+        let step = keys.as_ref().and_then(|keys| keys.get(i)).cloned().unwrap_or(Step::Index(i));
+        let ctx = ctx.with_scope(ctx.scope.branch(step));
         let call = || element().and_then(|element| closure.call(context, &ctx, element));
         // Not under the lock: they work at the same time.
         let result = catch_panic("parallel_map", call);
@@ -178,6 +189,27 @@ fn run_map(context: &NativeCallContext, items: Dynamic, options: &Map, closure: 
     let missing = || Err(Error::new(Kind::Internal, "an element was not worked on"));
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+}
+
+/// The elements' keys: a text for each, and each another one.
+fn keys(context: &NativeCallContext, ctx: &Ctx, given: &Given, key: &FnPtr) -> Result<Vec<Step>> {
+    let closure = Closure::new(context, key)?;
+    let ctx = ctx.with_scope(ctx.scope.without_calls(NO_CALLS_IN_KEY));
+    let mut seen = HashSet::new();
+    let key_of = |element: Element| {
+        let key = closure.call(context, &ctx, element()?)?.into_string().map_err(|found| {
+            let found = values::friendly_type(found);
+            Error::new(Kind::Argument, format!("`key` of `parallel_map` must give a string, not {found}"))
+                .hint("a text that tells the elements apart: `key: |element| element.id`")
+        })?;
+        let step = Step::key(&key);
+        if !seen.insert(key.clone()) {
+            return Err(Error::new(Kind::Argument, format!("two elements have the key `{key}`"))
+                .hint("`key` tells the elements apart: give each another one"));
+        }
+        Ok(step)
+    };
+    given.elements().map(key_of).collect()
 }
 
 /// Puts a result in its place, whichever were there before.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Backend;
+use super::scope::Step;
 use crate::base::escape::push_json;
 use crate::base::hash::canonical;
 use crate::base::json::{Json, write_list, write_object};
@@ -77,7 +78,7 @@ impl Replay {
     }
 
     /// Looks a question up.
-    pub fn find(&self, branch: &[usize], request: RequestHash) -> Result<Found> {
+    pub fn find(&self, branch: &[Step], request: RequestHash) -> Result<Found> {
         let mut state = self.loaded()?;
         let branch = branch_name(branch);
         let n = state.next(&branch, Some(request));
@@ -122,7 +123,7 @@ impl Replay {
     }
 
     /// What the clock said here before, or says now.
-    pub fn time(&self, branch: &[usize], clock: impl Fn() -> String) -> Result<String> {
+    pub fn time(&self, branch: &[Step], clock: impl Fn() -> String) -> Result<String> {
         let mut state = self.loaded()?;
         let branch = branch_name(branch);
         let n = state.next(&branch, None);
@@ -155,7 +156,7 @@ impl Replay {
     }
 
     /// The name of a job without a checkpoint that is begun in this item: the same in every run.
-    pub fn job_inside(&self, branch: &[usize], name: &str) -> String {
+    pub fn job_inside(&self, branch: &[Step], name: &str) -> String {
         let ItemKey { job, item } = &self.key;
         let name = format!("{name} in {item} [{}] of {job}", branch_name(branch));
         numbered(&mut self.lock().jobs, name)
@@ -218,9 +219,9 @@ pub fn numbered(jobs: &mut HashMap<String, u32>, name: String) -> String {
     if *count == 1 { name } else { format!("{name} #{count}") }
 }
 
-/// `2/0`: the element indexes of the enclosing `parallel_map`s.
-pub fn branch_name(branch: &[usize]) -> String {
-    branch.iter().map(usize::to_string).collect::<Vec<_>>().join("/")
+/// `2/0` or `gpt/C1`: the elements of the enclosing `parallel_map`s.
+pub fn branch_name(branch: &[Step]) -> String {
+    branch.iter().map(Step::to_string).collect::<Vec<_>>().join("/")
 }
 
 /// What tells questions apart: whom, what, and with which parameters, as canonical JSON.

@@ -1,5 +1,6 @@
 //! Which item and branch a call works for. The ledger finds paid replies again by it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +14,8 @@ pub struct Scope {
     pub item: Option<Arc<str>>,
     /// What the item was answered already; none outside of `process`.
     pub replay: Option<Arc<Replay>>,
-    /// The element indexes of the enclosing `parallel_map`s, outermost first.
-    pub branch: Vec<usize>,
+    /// The elements of the enclosing `parallel_map`s, outermost first.
+    pub branch: Vec<Step>,
     /// When the item has had its time.
     pub deadline: Option<Instant>,
     /// Why no model may be asked here, where that is so.
@@ -39,9 +40,9 @@ impl Scope {
     }
 
     /// The scope of one element of a `parallel_map`.
-    pub fn branch(&self, index: usize) -> Scope {
+    pub fn branch(&self, step: Step) -> Scope {
         let mut scope = self.clone();
-        scope.branch.push(index);
+        scope.branch.push(step);
         scope
     }
 
@@ -67,6 +68,42 @@ impl Scope {
     }
 }
 
+/// One element of a `parallel_map`, as the ledger tells it from the others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// By its place.
+    Index(usize),
+    /// By a key of its own, which stays when others come before it: see [`key`](Step::key).
+    Key(Arc<str>),
+}
+
+impl Step {
+    /// By a key. In names of branches it can be taken neither for an index nor for more than one step.
+    pub fn key(text: &str) -> Step {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let mut name = String::with_capacity(text.len() + 1);
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            name.push('=');
+        }
+        for byte in text.bytes() {
+            match plain(byte) {
+                true => name.push(char::from(byte)),
+                false => name.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        Step::Key(name.into())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Index(index) => index.fmt(f),
+            Step::Key(name) => f.write_str(name),
+        }
+    }
+}
+
 /// The error of an item that took too long.
 pub fn out_of_time() -> Error {
     Error::new(Kind::Limit, "this item took longer than it may")
@@ -85,5 +122,16 @@ mod tests {
         assert_eq!(inner.deadline, Some(soon));
         assert_eq!(inner.check_calls().unwrap_err().message(), "not here");
         assert!(Scope::item("a", None).within(&Scope::default()).check_calls().is_ok());
+    }
+
+    #[test]
+    fn no_key_looks_like_an_index_or_like_several_steps() {
+        let keys = ["C1", "gpt-4o", "12", "", "a/b", "=12", "ü %", "%2F", "] of x"];
+        let names = keys.map(|key| Step::key(key).to_string());
+        assert_eq!(
+            names,
+            ["C1", "gpt-4o", "=12", "=", "a%2Fb", "%3D12", "%C3%BC%20%25", "%252F", "%5D%20of%20x"]
+        );
+        assert_eq!(Step::Index(12).to_string(), "12");
     }
 }

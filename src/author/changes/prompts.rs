@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::base::hash;
 use crate::llm::{Reply, Request};
 use crate::work::Backend;
+use crate::work::scope::Step;
 
 /// So many items of each job are remembered.
 pub const ITEMS: usize = 3;
@@ -20,8 +21,8 @@ pub struct Memory(BTreeMap<String, BTreeMap<String, Vec<Call>>>);
 pub struct Call {
     /// The role that was asked, or the backend that was named itself.
     pub who: String,
-    /// The element indexes of the enclosing `parallel_map`s.
-    pub branch: Vec<usize>,
+    /// The elements of the enclosing `parallel_map`s.
+    pub branch: Vec<Step>,
     /// All that the model read.
     pub prompt: String,
     /// The hash of its answer.
@@ -58,7 +59,7 @@ pub struct PromptChanges {
 
 impl Call {
     /// That of a request, with its answer.
-    pub fn new(branch: &[usize], backend: &Backend, request: &Request, reply: &Reply) -> Call {
+    pub fn new(branch: &[Step], backend: &Backend, request: &Request, reply: &Reply) -> Call {
         let who = if backend.role.is_empty() { &backend.name } else { &backend.role };
         Call {
             who: who.clone(),
@@ -141,7 +142,7 @@ fn is_better(found: &[PromptChange], best: &[PromptChange]) -> bool {
 fn compare(item: &str, before: &[Call], after: &[Call]) -> Vec<PromptChange> {
     let mut changes: Vec<PromptChange> = Vec::new();
     // Branches in which a reply was another one: what is asked there later quotes it.
-    let mut answered_otherwise: Vec<&[usize]> = Vec::new();
+    let mut answered_otherwise: Vec<&[Step]> = Vec::new();
     for (i, (old, new)) in before.iter().zip(after).enumerate() {
         let quotes =
             new.of_new_transcript || answered_otherwise.iter().any(|branch| new.branch.starts_with(branch));
@@ -183,7 +184,7 @@ mod tests {
     fn call(who: &str, branch: &[usize], prompt: &str, reply: u64) -> Call {
         Call {
             who: who.into(),
-            branch: branch.to_vec(),
+            branch: branch.iter().copied().map(Step::Index).collect(),
             prompt: prompt.into(),
             reply,
             of_new_transcript: false,

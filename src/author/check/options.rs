@@ -58,6 +58,7 @@ fn wrong(look: &Look, function: &str, option: &str, value: &Expr) -> Option<Find
         Wants::Whole(_) => kind.is_none_or(|kind| kind == "int"),
         Wants::Texts => kind.is_none_or(|kind| ["string", "array"].contains(&kind)),
         Wants::OneOf(_) => kind.is_none_or(|kind| kind == "string"),
+        Wants::Closure => kind.is_none_or(|kind| kind == "closure"),
         Wants::Anything => true,
     } || kind == Some("()");
     let message = |found: String| {
@@ -96,6 +97,7 @@ fn example(option: &str, wanted: Wants) -> Option<String> {
         Wants::Number(least, _) => format!("{:.1}", least + 0.1),
         Wants::Whole(least) => least.max(4).to_string(),
         Wants::OneOf(names) => format!("\"{}\"", names.first()?),
+        Wants::Closure => "|element| ...".into(),
         Wants::Anything => return None,
     };
     Some(format!("write `{option}: {value}`"))
