@@ -82,8 +82,8 @@ mod functions {
         Ok(passing.records()?)
     }
 
-    /// How many records each reason applies to: `#{passed, incomplete, failed, transcript_missing,
-    /// transcript_changed, rubric_changed, rejected_by_human}`.
+    /// How many records each reason applies to: `#{passed, incomplete, too_short, failed,
+    /// transcript_missing, transcript_changed, rubric_changed, rejected_by_human}`.
     #[rhai_fn(get = "counts", pure)]
     pub fn counts(passing: &mut PassingValue) -> Map {
         passing.counts()

@@ -24,8 +24,8 @@ pub fn module() -> Module {
 #[export_module]
 #[allow(missing_docs, clippy::unwrap_used)] // code of the macro
 mod functions {
-    /// Reads a rubric (YAML). Its parts: `.criteria .ids .weights .gates .threshold .hash .schema .categories`,
-    /// `.without(ids)`, `.only(ids)`.
+    /// Reads a rubric (YAML). Its parts: `.criteria .ids .weights .gates .threshold .hash .min_turns .schema .categories`,
+    /// `.without(ids)`, `.only(ids)`, `.applicable(turns)`.
     ///
     /// Errors: `config`, with the line, for weights that do not sum to 1, a criterion in two categories or in
     /// none, an empty category, an unknown gate, an unknown key.
@@ -93,13 +93,24 @@ mod functions {
         Ok(rubric.only(&super::texts(&ids)?)?)
     }
 
+    /// The rubric with only the criteria to ask for about a conversation of `turns` exchanges: those whose
+    /// `min_turns` it reaches; none when it is too short for the rubric's own `min_turns`.
+    ///
+    /// ```rhai
+    /// load_rubric("config/rubric.yaml").applicable(1).ids   // -> []
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn applicable(rubric: &mut Rubric, turns: i64) -> ScriptResult<Rubric> {
+        Ok(rubric.applicable(super::count(turns)?))
+    }
+
     /// The ids of the criteria to ask for, in the order of the file.
     #[rhai_fn(get = "ids", pure)]
     pub fn rubric_ids(rubric: &mut Rubric) -> Array {
         rubric.ids().into_iter().map(Into::into).collect()
     }
 
-    /// The criteria to ask for: `#{id, question, na_valid, min_turns, guidance, examples}`.
+    /// The criteria to ask for: `#{id, name, question, na_valid, min_turns, guidance, examples}`.
     #[rhai_fn(get = "criteria", pure, return_raw)]
     pub fn rubric_criteria(rubric: &mut Rubric) -> ScriptResult<Dynamic> {
         Ok(values::from_serialize(&rubric.criteria().collect::<Vec<_>>())?)
@@ -129,7 +140,13 @@ mod functions {
         rubric.threshold()
     }
 
-    /// What identifies the rubric: it changes with its content, not with comments or layout.
+    /// How many exchanges a conversation needs to be judged: a shorter one is TOO_SHORT. 0: any number.
+    #[rhai_fn(get = "min_turns", pure)]
+    pub fn rubric_min_turns(rubric: &mut Rubric) -> i64 {
+        i64::try_from(rubric.min_turns()).unwrap_or(i64::MAX)
+    }
+
+    /// What identifies the rubric: it changes with its content, not with comments, layout or names.
     #[rhai_fn(get = "hash", pure)]
     pub fn rubric_hash(rubric: &mut Rubric) -> String {
         rubric.hash().to_string()
@@ -182,6 +199,11 @@ fn parse_schema(path: &str, text: &str) -> Result<Arc<Schema>> {
         Error::new(Kind::Config, "the schema is not JSON").at(Place::new(path, text, e.line(), e.column()))
     })?;
     backends::schema(value)
+}
+
+/// A number of exchanges.
+pub fn count(turns: i64) -> Result<usize> {
+    usize::try_from(turns).map_err(|_| Error::new(Kind::Argument, format!("there are no {turns} turns")))
 }
 
 /// An array of strings.

@@ -1,4 +1,4 @@
-//! From answers to verdicts: scores, records, `strictest`.
+//! From answers to verdicts: scores, records, `jury`, `strictest`.
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Map, Module};
@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::rubrics::texts;
 use crate::base::{Error, Kind, Result};
+use crate::pipeline::jury::Policy;
 use crate::pipeline::rubric::Rubric;
 use crate::pipeline::{jury, score};
 use crate::script::{ScriptResult, values};
@@ -47,7 +48,8 @@ mod functions {
     /// Fields: `id, pass, complete, score, threshold, category_scores, answers, reasonings, failed_checks,
     /// safety_gate_failed, error_count, judge, rubric_hash, transcript_hash`. A criterion without an answer
     /// is ERROR; a gate holds only when it is YES, or NA where NA is valid; a record with an ERROR is not
-    /// complete, and does not pass.
+    /// complete, and does not pass. A transcript of fewer exchanges than the rubric's own `min_turns` is not
+    /// scored: `#{id, status: "TOO_SHORT", pass: false, complete: true, turns, min_turns, ...}`.
     ///
     /// ```rhai
     /// let mine = rubric(#{threshold: 0.5, gates: [], categories: [#{name: "all", weight: 1.0, criteria: ["C1"]}],
@@ -67,6 +69,35 @@ mod functions {
         Ok(values::from_json(&score::score_assessment(&transcript, &output, &rubric, judge)?))
     }
 
+    /// One record of several judges', by a policy.
+    ///
+    /// - `"strictest"`: the record of the strictest judge, as `strictest(records)`.
+    /// - `"unanimous"`: a criterion is YES only when all judges say so, NO when one does, else NA; scored anew.
+    /// - `"majority"`: a criterion is YES when more than half of the judges say so, else NO, or NA when more say NA
+    ///   than NO; scored anew. It passes when more than half of the judges' own records do, too. What all judges
+    ///   pass, passes.
+    ///
+    /// With each, a gate that fails for one judge fails for all, and one judge's ERROR leaves the record incomplete.
+    /// It has `policy`, `verdicts` (the judges' records), `spread`, `disagreement` and `disputed`.
+    ///
+    /// ```rhai
+    /// let mine = rubric(#{threshold: 0.5, gates: [], categories: [#{name: "all", weight: 1.0, criteria: ["C1"]}],
+    ///     criteria: [#{id: "C1", question: "Is it kind?"}]});
+    /// let talk = #{id: "a", exchanges: [#{user: "Hi", assistant: "Hello"}]};
+    /// let records = ["YES", "NO", "YES"].map(|said| score_assessment(talk, #{C1: said}, mine, "judge"));
+    /// ["strictest", "majority", "unanimous"].map(|policy| jury(talk, records, mine, policy).pass)   // -> [false, true, false]
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn jury(transcript: &mut Map, records: Array, rubric: Rubric, policy: &str) -> ScriptResult<Dynamic> {
+        let turns = transcript
+            .get("exchanges")
+            .and_then(|given| given.as_array_ref().ok())
+            .map_or(0, |all| all.len());
+        let records = records.iter().map(values::to_json).collect::<Result<Vec<_>>>()?;
+        super::about(transcript, &records)?;
+        Ok(values::from_json(&jury::jury(&records, &rubric, turns, Policy::named(policy)?)?))
+    }
+
     /// One record of several judges': the strictest (not passing before passing, then the lower score), a gate
     /// failed for one failing for all, with `verdicts`, `spread`, `disagreement` and `disputed`.
     ///
@@ -82,6 +113,19 @@ mod functions {
     pub fn strictest(records: Array) -> ScriptResult<Dynamic> {
         let records = records.iter().map(values::to_json).collect::<Result<Vec<_>>>()?;
         Ok(values::from_json(&jury::strictest(&records)?))
+    }
+}
+
+/// The records must be about this transcript.
+fn about(transcript: &Map, records: &[Value]) -> Result<()> {
+    let id = transcript.get("id").map(ToString::to_string).unwrap_or_default();
+    match records.iter().find(|record| record["id"] != id.as_str()) {
+        None => Ok(()),
+        Some(other) => {
+            let message =
+                format!("a judge's record is about {}, and the transcript is \"{id}\"", other["id"]);
+            Err(Error::new(Kind::Argument, message).hint("a jury judges one transcript"))
+        }
     }
 }
 

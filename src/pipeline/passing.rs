@@ -4,12 +4,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::score::TOO_SHORT;
 use crate::base::{Error, Kind, Result};
 
 /// Why a record may be trained on or not. The first that applies, in this order, is the record's.
-pub const REASONS: [&str; 7] = [
+pub const REASONS: [&str; 8] = [
     "passed",
     "incomplete",
+    "too_short",
     "failed",
     "transcript_missing",
     "transcript_changed",
@@ -47,6 +49,8 @@ fn verdict(record: &Value) -> Option<&'static str> {
     let is = |name: &str, flag: bool| record.get(name) == Some(&Value::Bool(flag));
     if !is("complete", true) {
         Some("incomplete")
+    } else if record.get("status").and_then(Value::as_str) == Some(TOO_SHORT) {
+        Some("too_short")
     } else if !is("pass", true) || is("safety_gate_failed", true) {
         Some("failed")
     } else {
@@ -82,6 +86,7 @@ mod tests {
             ("passed", record("good")),
             ("incomplete", with("open", "complete", json!(false))),
             ("incomplete", with("open", "complete", Value::Null)),
+            ("too_short", with("brief", "status", json!("TOO_SHORT"))),
             ("failed", with("bad", "pass", json!(false))),
             ("failed", with("gate", "safety_gate_failed", json!(true))),
             ("transcript_missing", record("gone")),

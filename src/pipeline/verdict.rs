@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::jury::Policy;
+use super::score::TOO_SHORT;
 use crate::base::Result;
 
 /// The words of answers.
@@ -12,7 +14,7 @@ const WORDS: [&str; 4] = ["YES", "NO", "NA", "ERROR"];
 const ROUNDING: f64 = 0.000_501;
 
 /// Checks a record of [`score_assessment`](crate::pipeline::score::score_assessment) or
-/// [`strictest`](crate::pipeline::jury::strictest); the error says what is wrong. Fields that are not there are
+/// [`jury`](crate::pipeline::jury::jury); the error says what is wrong. Fields that are not there are
 /// not missed: without a flag nothing passes.
 pub fn check(record: &Value) -> Result<(), String> {
     let Some(record) = record.as_object() else { return Err("it is not a JSON object".into()) };
@@ -22,8 +24,47 @@ pub fn check(record: &Value) -> Result<(), String> {
     let verdicts = verdicts.as_array().ok_or("its `verdicts` are not an array")?;
     for (i, verdict) in verdicts.iter().enumerate() {
         check(verdict).map_err(|what| format!("in its verdict number {}, {what}", i + 1))?;
-        if is(record, "pass") && verdict.get("pass") == Some(&Value::Bool(false)) {
-            return Err(format!("it passes, and its verdict number {} does not", i + 1));
+    }
+    let policy = policy(record)?;
+    if is(record, "pass") { carried(record, verdicts, policy) } else { Ok(()) }
+}
+
+/// The policy of a jury's record; one that says none is the strictest judge's.
+fn policy(record: &Map<String, Value>) -> Result<Policy, String> {
+    let Some(name) = record.get("policy") else { return Ok(Policy::Strictest) };
+    let known = name.as_str().and_then(|name| Policy::named(name).ok());
+    known.ok_or_else(|| format!("its `policy` is not {}", Policy::NAMES.join(", ")))
+}
+
+/// The judges' verdicts bear a record that passes.
+fn carried(record: &Map<String, Value>, verdicts: &[Value], policy: Policy) -> Result<(), String> {
+    let says = |verdict: &Value, flag: &str, value: bool| verdict.get(flag) == Some(&Value::Bool(value));
+    let passing = verdicts.iter().filter(|verdict| says(verdict, "pass", true)).count();
+    for (i, verdict) in verdicts.iter().enumerate() {
+        let against = [
+            (says(verdict, "pass", false) && policy != Policy::Majority, "does not"),
+            (says(verdict, "safety_gate_failed", true), "has a failed gate"),
+            (says(verdict, "complete", false), "is not complete"),
+        ];
+        if let Some((_, what)) = against.into_iter().find(|(holds, _)| *holds) {
+            return Err(format!("it passes, and its verdict number {} {what}", i + 1));
+        }
+    }
+    let all = verdicts.len();
+    if policy == Policy::Majority && 2 * passing <= all {
+        return Err(format!("it passes by majority, and so do {passing} of its {all} verdicts"));
+    }
+    // What all pass may be the strictest judge's own record.
+    let enough = match policy {
+        Policy::Majority if passing < all => all / 2 + 1,
+        Policy::Unanimous => all,
+        _ => return Ok(()),
+    };
+    let answers = record.get("answers").and_then(Value::as_object).into_iter().flatten();
+    for (id, _) in answers.filter(|(_, word)| *word == "YES") {
+        let given = verdicts.iter().filter(|verdict| verdict["answers"][id.as_str()] == "YES").count();
+        if given < enough {
+            return Err(format!("its answer to `{id}` is YES, and so are {given} of its {all} verdicts'"));
         }
     }
     Ok(())
@@ -83,6 +124,7 @@ fn agreement(record: &Map<String, Value>) -> Result<(), String> {
         ("pass", errors, "it passes, and has errors"),
         ("pass", below, "it passes, and its score is below the threshold"),
         ("complete", errors, "it is complete, and has errors"),
+        ("pass", record.get("status").is_some_and(|it| it == TOO_SHORT), "it passes, and is too short"),
     ];
     let found = contradictions.into_iter().find(|(flag, against, _)| is(record, flag) && *against);
     found.map_or(Ok(()), |(_, _, what)| Err(what.into()))
@@ -95,19 +137,28 @@ fn is(record: &Map<String, Value>, flag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::jury::strictest;
+    use crate::pipeline::jury::{jury, strictest};
     use crate::pipeline::rubric::Rubric;
     use crate::pipeline::score::score_assessment;
     use serde_json::json;
 
-    fn good(answer: &str) -> Value {
-        let rubric = Rubric::from_value(json!({
+    fn rubric() -> Rubric {
+        Rubric::from_value(json!({
             "threshold": 0.5004, "gates": ["G"],
             "categories": [{"name": "one", "weight": 1.0, "criteria": ["A"]}],
             "criteria": [{"id": "A", "question": "?"}, {"id": "G", "question": "?"}],
-        }));
+        }))
+        .unwrap()
+    }
+
+    fn good(answer: &str) -> Value {
         let talk = json!({"id": "t", "exchanges": [{"user": "u", "assistant": "a"}]});
-        score_assessment(&talk, &json!({"A": answer, "G": "YES"}), &rubric.unwrap(), "j").unwrap()
+        score_assessment(&talk, &json!({"A": answer, "G": "YES"}), &rubric(), "j").unwrap()
+    }
+
+    fn by(policy: Policy, answers: &[&str]) -> Value {
+        let records: Vec<Value> = answers.iter().map(|answer| good(answer)).collect();
+        jury(&records, &rubric(), 1, policy).unwrap()
     }
 
     fn with(changes: Value) -> Value {
@@ -146,8 +197,11 @@ mod tests {
             ("rubric_hash", json!("0f")),
             ("transcript_hash", json!("G".repeat(64))),
             ("verdicts", json!({})),
+            ("policy", json!("mildest")),
         ] {
-            let fault = check(&with(json!({field: bad}))).unwrap_err();
+            let mut record = with(json!({"verdicts": []}));
+            record[field] = bad;
+            let fault = check(&record).unwrap_err();
             assert!(fault.contains(&format!("its `{field}`")), "{fault}");
         }
     }
@@ -171,5 +225,54 @@ mod tests {
             assert!(fault.contains(what), "{fault}");
         }
         check(&with(json!({"pass": false, "safety_gate_failed": true}))).unwrap();
+        let fault = check(&with(json!({"status": "TOO_SHORT"}))).unwrap_err();
+        assert_eq!(fault, "it passes, and is too short");
+    }
+
+    #[test]
+    fn a_jury_passes_no_more_than_its_policy_allows() {
+        let majority = by(Policy::Majority, &["YES", "NO", "YES"]);
+        assert_eq!(majority["pass"], json!(true));
+        check(&majority).unwrap();
+        let fault = |record: &Value, path: &str, value: Value| {
+            let mut record = record.clone();
+            *record.pointer_mut(path).unwrap() = value;
+            check(&record).unwrap_err()
+        };
+        for (path, value, what) in [
+            ("/policy", json!("strictest"), "it passes, and its verdict number 2 does not"),
+            ("/policy", json!("unanimous"), "it passes, and its verdict number 2 does not"),
+            ("/verdicts/0", good("NO"), "it passes by majority, and so do 1 of its 3 verdicts"),
+            (
+                "/verdicts/1/safety_gate_failed",
+                json!(true),
+                "it passes, and its verdict number 2 has a failed gate",
+            ),
+            ("/verdicts/1/complete", json!(false), "it passes, and its verdict number 2 is not complete"),
+            (
+                "/verdicts/0/answers/A",
+                json!("NA"),
+                "its answer to `A` is YES, and so are 1 of its 3 verdicts'",
+            ),
+        ] {
+            assert_eq!(fault(&majority, path, value), what);
+        }
+        let unanimous = by(Policy::Unanimous, &["YES", "YES"]);
+        let what = "its answer to `A` is YES, and so are 1 of its 2 verdicts'";
+        assert_eq!(fault(&unanimous, "/verdicts/1/answers/A", json!("NA")), what);
+    }
+
+    /// A bit that has flipped on the disk makes no verdict of a jury pass that did not.
+    #[test]
+    fn no_flipped_bit_makes_a_jury_pass() {
+        for policy in [Policy::Majority, Policy::Unanimous] {
+            let text = by(policy, &["NO", "YES", "NO"]).to_string();
+            for (place, bit) in (0..text.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+                let mut bytes = text.clone().into_bytes();
+                bytes[place] ^= 1 << bit;
+                let Ok(record) = serde_json::from_slice::<Value>(&bytes) else { continue };
+                assert!(check(&record).is_err() || record["pass"] != json!(true), "{place} {bit}");
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::pipeline::score::TOO_SHORT;
 use crate::pipeline::transcript::{Exchange, Transcript};
 
 /// A transcript that is new or says something else.
@@ -58,6 +59,8 @@ pub enum Standing {
     Fail,
     /// Not every question was answered.
     Incomplete,
+    /// The transcript is too short to be judged.
+    TooShort,
 }
 
 impl Standing {
@@ -67,12 +70,21 @@ impl Standing {
             Standing::Pass => "pass",
             Standing::Fail => "fail",
             Standing::Incomplete => "incomplete",
+            Standing::TooShort => "too short",
         }
+    }
+
+    /// Whether the transcript was judged to the end.
+    fn is_judged(self) -> bool {
+        matches!(self, Standing::Pass | Standing::Fail)
     }
 
     /// That of a record, if it is a verdict.
     pub fn of(record: &Value) -> Option<Standing> {
         let pass = record.get("pass")?.as_bool()?;
+        if record.get("status").and_then(Value::as_str) == Some(TOO_SHORT) {
+            return Some(Standing::TooShort);
+        }
         record.get("answers")?.as_object()?;
         let complete = record.get("complete").and_then(Value::as_bool).unwrap_or(true);
         Some(match (complete, pass) {
@@ -95,13 +107,13 @@ pub struct Rate {
 impl Rate {
     /// Counts one more.
     pub fn add(&mut self, standing: Standing) {
-        self.of += usize::from(standing != Standing::Incomplete);
+        self.of += usize::from(standing.is_judged());
         self.pass += usize::from(standing == Standing::Pass);
     }
 
     /// The same, before this verdict stood in place of an earlier one.
     pub fn undo(&mut self, before: Option<Standing>, after: Standing) {
-        self.of = self.of.saturating_sub(usize::from(after != Standing::Incomplete));
+        self.of = self.of.saturating_sub(usize::from(after.is_judged()));
         self.pass = self.pass.saturating_sub(usize::from(after == Standing::Pass));
         before.into_iter().for_each(|before| self.add(before));
     }
@@ -134,7 +146,10 @@ pub struct Criterion {
 /// What a verdict says otherwise than the one before it; none when one of them is no verdict.
 pub fn verdict_change(id: &str, before: &Value, after: &Value) -> Option<VerdictChange> {
     let (earlier, now) = (Standing::of(before)?, Standing::of(after)?);
-    Some(VerdictChange { id: id.into(), before: earlier, after: now, criteria: criteria(before, after) })
+    // Where nothing was asked, all answers are others, which says nothing.
+    let asked = ![earlier, now].contains(&Standing::TooShort);
+    let criteria = if asked { criteria(before, after) } else { Vec::new() };
+    Some(VerdictChange { id: id.into(), before: earlier, after: now, criteria })
 }
 
 fn criteria(before: &Value, after: &Value) -> Vec<Criterion> {
@@ -194,6 +209,9 @@ mod tests {
             change.criteria.iter().map(|c| format!("{} {} {}", c.id, c.before, c.after)).collect();
         assert_eq!(criteria, ["C2 YES NO", "C3 - YES", "C9 NA -"]);
         assert_eq!(verdict_change("a", &json!({"id": "a", "turns": 3}), &after), None);
+        let short = json!({"id": "a", "status": "TOO_SHORT", "pass": false, "complete": true});
+        let change = verdict_change("a", &before, &short).unwrap();
+        assert_eq!((change.after.name(), change.criteria.len()), ("too short", 0));
     }
 
     #[test]
@@ -205,6 +223,8 @@ mod tests {
         assert_eq!(rate, Rate { pass: 0, of: 2 });
         rate.undo(None, Standing::Fail);
         assert_eq!(rate, Rate { pass: 0, of: 1 });
+        rate.undo(Some(Standing::Pass), Standing::TooShort);
+        assert_eq!(rate, Rate { pass: 1, of: 2 });
         let unfinished = json!({"pass": false, "complete": false, "answers": {}});
         assert_eq!(Standing::of(&unfinished), Some(Standing::Incomplete));
     }

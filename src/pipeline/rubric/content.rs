@@ -19,6 +19,13 @@ pub(super) struct Content {
     pub categories: Vec<Category>,
     /// The questions that judges, or code, answer.
     pub criteria: Vec<Criterion>,
+    // Left out where it says nothing: the hash of a rubric without it is what it was before there was such a key.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_turns: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Criteria that are scored together.
@@ -40,6 +47,9 @@ pub struct Category {
 pub struct Criterion {
     /// Its name in judges' outputs and records.
     pub id: String,
+    /// What it is called where people read, such as "facts"; empty by default. A label: it decides nothing.
+    #[serde(default)]
+    pub name: String,
     /// The question, such that YES is good.
     pub question: String,
     /// Whether NA (does not apply) is a valid answer; false by default.
@@ -61,7 +71,7 @@ pub struct Criterion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// What it stands for: PASS, FAIL, or a word of the user's own, such as BORDERLINE.
+    /// What it stands for: PASS, FAIL or BORDERLINE.
     #[serde(rename = "type")]
     pub kind: String,
     /// What went before, or what the user said.

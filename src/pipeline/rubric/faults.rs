@@ -2,12 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::content::{Category, Content};
+use super::content::{Category, Content, Criterion};
 use crate::base::yaml::Document;
 use crate::base::{Error, suggest};
 
 /// How far the weights' sum may be from 1.
 const TOLERANCE: f64 = 1e-6;
+
+/// What a calibration example can stand for.
+const KINDS: [&str; 3] = ["PASS", "FAIL", "BORDERLINE"];
 
 /// Every fault of a rubric's text: none when it is sound. Of broken YAML, or of a key that is unknown,
 /// missing or of a wrong type, only the first is found; of all else, every one.
@@ -147,9 +150,22 @@ impl<'a> Check<'a> {
                 let hint = "ask something that YES is a good answer to";
                 self.fault(&path, format!("criterion `{id}` has no question"), hint);
             }
+            self.examples(index, criterion);
         }
         if self.content.criteria.is_empty() {
             self.fault("criteria", "there are no criteria".into(), "a rubric needs at least one");
+        }
+    }
+
+    /// A judge learns from an example only when it knows what the example stands for.
+    fn examples(&mut self, index: usize, criterion: &Criterion) {
+        for (position, example) in criterion.examples.iter().enumerate() {
+            let kind = example.kind.as_str();
+            if !KINDS.contains(&kind) {
+                let path = format!("criteria[{index}].examples[{position}].type");
+                let message = format!("an example of criterion `{}` has the type `{kind}`", criterion.id);
+                self.fault(&path, message, "it is PASS, FAIL or BORDERLINE");
+            }
         }
     }
 }
@@ -208,6 +224,11 @@ criteria:
             ("{id: C3", "{idd: C3", "15: unknown key `idd`"),
             ("gates:", "gate:", "2: unknown key `gate`"),
             ("question: Is it right?", "", "13: `criteria[0]`: missing key `question`"),
+            (
+                "question: Is it kind?",
+                "question: Is it kind?, examples: [{type: FAIL},\n      {type: Pass}]",
+                "17: an example of criterion `C4` has the type `Pass`",
+            ),
         ];
         for (from, to, expected) in cases {
             assert_eq!(after(from, to), [expected]);

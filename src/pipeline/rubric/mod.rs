@@ -77,7 +77,7 @@ impl Rubric {
     }
 
     fn new(content: Content) -> Rubric {
-        let hash = content_hash(&json!(content));
+        let hash = hash_of(&content);
         let ids = content.criteria.iter().map(|criterion| criterion.id.clone());
         let index: HashMap<String, usize> = ids.zip(0..).collect();
         let asked = (0..content.criteria.len()).collect();
@@ -130,8 +130,13 @@ impl Rubric {
         self.whole.content.threshold
     }
 
+    /// How many exchanges a transcript needs to be judged at all; 0: any number.
+    pub fn min_turns(&self) -> usize {
+        self.whole.content.min_turns
+    }
+
     /// What identifies the content of the whole rubric, asked or not: see [`content_hash`]. Comments,
-    /// layout, the order of keys and values that equal their default do not change it.
+    /// layout, the order of keys, criteria's names and values that equal their default do not change it.
     pub fn hash(&self) -> &str {
         &self.whole.hash
     }
@@ -161,6 +166,14 @@ impl Rubric {
         Ok(self.part(|index| kept.contains(index)))
     }
 
+    /// The part to ask about a transcript of so many exchanges: criteria whose `min_turns` it does not reach are NA
+    /// by rule, and nothing is asked about one that is too short for the rubric.
+    pub fn applicable(&self, turns: usize) -> Rubric {
+        let criteria = &self.whole.content.criteria;
+        let reached = |index: &usize| criteria.get(*index).is_some_and(|known| turns >= known.min_turns);
+        self.part(|index| turns >= self.min_turns() && reached(index))
+    }
+
     fn part(&self, keep: impl Fn(&usize) -> bool) -> Rubric {
         let asked = self.asked.iter().copied().filter(keep).collect();
         Rubric { whole: Arc::clone(&self.whole), asked }
@@ -176,6 +189,15 @@ impl Rubric {
         };
         ids.iter().map(index_of).collect()
     }
+}
+
+fn hash_of(content: &Content) -> String {
+    let mut value = json!(content);
+    for criterion in value["criteria"].as_array_mut().into_iter().flatten() {
+        // A new label makes no verdict wrong.
+        criterion.as_object_mut().map(|criterion| criterion.remove("name"));
+    }
+    content_hash(&value)
 }
 
 /// A value's JSON text, with those characters escaped that YAML wants escaped and JSON does not.
@@ -282,6 +304,19 @@ criteria:
         assert_ne!(hash("Is it kind?", "Is it very kind?"), same);
         assert_ne!(hash("guidance: Think.", "guidance: Think twice."), same);
         assert_ne!(hash("threshold: 0.8", "threshold: 0.81"), same);
+        assert_ne!(hash("threshold: 0.8", "threshold: 0.8\nmin_turns: 2"), same);
+        assert_eq!(hash("threshold: 0.8", "threshold: 0.8\nmin_turns: 0"), same);
+        assert_eq!(hash("{id: C4,", "{id: C4, name: kindness,"), same);
+        // What it was before there were names and a `min_turns` of the whole.
+        assert_eq!(same, "5c34209a400efd66d8e2898907cde5adfcb4e61439cd6d611aa978f15ebe11c2");
+    }
+
+    #[test]
+    fn only_what_a_transcript_is_long_enough_for_is_asked() {
+        assert_eq!(rubric().applicable(2).ids(), ["C1", "C3", "C4"]);
+        assert_eq!(rubric().without(&["C4"]).unwrap().applicable(3).ids(), ["C1", "C2", "C3"]);
+        let whole = Rubric::parse("r", &RUBRIC.replace("gates", "min_turns: 5\ngates")).unwrap();
+        assert_eq!((whole.applicable(4).ids().len(), whole.applicable(5).ids().len()), (0, 4));
     }
 
     #[test]
