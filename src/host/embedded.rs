@@ -2,6 +2,7 @@
 
 /// The modules that scripts import as `std/<name>`.
 pub const STDLIB: &[(&str, &str)] = &[
+    ("std/assess", include_str!("../../stdlib/assess.rhai")),
     ("std/audit", include_str!("../../stdlib/audit.rhai")),
     ("std/conversation", include_str!("../../stdlib/conversation.rhai")),
     ("std/coverage", include_str!("../../stdlib/coverage.rhai")),

@@ -43,12 +43,16 @@ fn faults_and_kills_together_lose_no_money() {
     figure(&format!("kills with 10 to 30 % faults: {totals}"));
 }
 
-/// The records of a checkpoint, as a set, without their version: it has the server's port.
+/// The records of a checkpoint, as a set, without their version, which has the server's port, and without when they
+/// were judged.
 fn records(project: &TestProject, path: &str) -> BTreeSet<String> {
     let without_version = |line: &str| {
         let (record, version) = line.split_once(",\"_version\":").unwrap();
         assert!(!version.contains(','), "{line}");
-        record.to_string()
+        match record.split_once("\"judged_at\":\"") {
+            Some((before, after)) => format!("{before}{}", after.split_once('"').unwrap().1),
+            None => record.to_string(),
+        }
     };
     project.read(path).lines().map(without_version).collect()
 }
