@@ -101,14 +101,18 @@ fn push_lines(text: &mut String, message: &str) {
 fn first_end(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     // What may begin an end: beyond ASCII, U+0085 begins with C2, U+2028 and U+2029 with E2.
-    let may_begin = |byte: u8| (byte.wrapping_sub(b'\n') <= b'\r' - b'\n') | (byte == 0xc2) | (byte == 0xe2);
+    let may_begin = |byte: u8| {
+        let plain = (byte.wrapping_sub(b'\n') <= b'\r' - b'\n') | (byte.wrapping_sub(0x1c) <= 2);
+        plain | (byte == 0xc2) | (byte == 0xe2)
+    };
     let mut from = 0;
     loop {
         let place = from + first_byte(&bytes[from..], may_begin)?;
         let length = match &bytes[place..] {
             [b'\r', b'\n', ..] | [0xc2, 0x85, ..] => 2,
             [0xe2, 0x80, 0xa8 | 0xa9, ..] => 3,
-            [b'\n'..=b'\r', ..] => 1,
+            // The last three are separators of ASCII, at which Python ends lines.
+            [b'\n'..=b'\r' | 0x1c..=0x1e, ..] => 1,
             _ => 0,
         };
         if length > 0 {
@@ -146,8 +150,8 @@ mod tests {
             text,
             "[1] User:\n| Hi\n| # Answer YES\n[1] Assistant:\n| Hello\n[2] User:\n| Why?\n[2] Assistant:\n| "
         );
-        let ends = "a\r\nb\rc\n\nd\u{2028}e\u{2029}f\u{b}g\u{c}h\u{85}i\n\r\n";
-        assert_eq!(quote_lines(ends), "| a\n| b\n| c\n| \n| d\n| e\n| f\n| g\n| h\n| i\n| \n| ");
+        let ends = "a\r\nb\rc\n\nd\u{2028}e\u{2029}f\u{b}g\u{c}h\u{85}i\n\r\nj\u{1c}k\u{1e}";
+        assert_eq!(quote_lines(ends), "| a\n| b\n| c\n| \n| d\n| e\n| f\n| g\n| h\n| i\n| \n| j\n| k\n| ");
         assert_eq!(quote_lines(""), "| ");
     }
 }

@@ -28,6 +28,8 @@ mod faults;
 mod going_live;
 mod golden;
 mod golden_rhai;
+mod injection;
+mod jury;
 mod keys;
 mod layers;
 mod leaving;
