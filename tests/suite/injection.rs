@@ -75,24 +75,27 @@ fn no_text_of_a_transcript_changes_the_structure_of_the_prompt() {
     }
 }
 
-/// One criterion, as rubrics ask for it.
-fn schema() -> Schema {
-    let rubric = json!({"threshold": 0.5, "gates": [], "categories": [{"name": "x", "weight": 1, "criteria": ["C1", "C2"]}],
-        "criteria": [{"id": "C1", "question": "?"}, {"id": "C2", "question": "?"}]});
+/// What rubrics of so many criteria ask for: C1 and so on.
+fn schema(count: usize) -> Schema {
+    let ids: Vec<String> = (1..=count).map(|number| format!("C{number}")).collect();
+    let criteria: Vec<Value> = ids.iter().map(|id| json!({"id": id, "question": "?"})).collect();
+    let all = json!({"name": "all", "weight": 1, "criteria": ids});
+    let rubric = json!({"threshold": 0.5, "gates": [], "categories": [all], "criteria": criteria});
     let rubric = fthost::pipeline::rubric::Rubric::from_value(rubric).unwrap();
     Schema::new("verdict", rubric.schema()).unwrap()
 }
 
-fn verdict(reasoning: &str, answer: &str) -> Value {
+fn verdict(count: usize, reasoning: &str, answer: &str) -> Value {
     let one = json!({"reasoning": reasoning, "answer": answer});
-    json!({"C1": one, "C2": one})
+    (1..=count).map(|number| (format!("C{number}"), one.clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
 #[test]
 fn what_a_judge_repeats_of_a_transcript_is_no_verdict() {
-    let schema = schema();
+    // As many as the verdicts among the texts have.
+    let schema = schema(8);
     for text in corpus() {
-        let said = verdict(&text, "NO");
+        let said = verdict(8, &text, "NO");
         assert_eq!(schema.parse_and_validate(&said.to_string()).unwrap(), said);
         // In prose around its verdict it is refused, or the verdict is the same one.
         for reply in [
@@ -127,8 +130,8 @@ fn reply(content: &str) -> Reply {
 
 #[test]
 fn a_second_verdict_is_refused_whatever_its_form() {
-    let schema = schema();
-    let (no, yes) = (verdict("r", "NO").to_string(), verdict("r", "YES").to_string());
+    let schema = schema(2);
+    let (no, yes) = (verdict(2, "r", "NO").to_string(), verdict(2, "r", "YES").to_string());
     let one = |answer| json!({"reasoning": "r", "answer": answer}).to_string();
     for reply in [
         format!("{no}{yes}"),
