@@ -112,6 +112,10 @@ fn the_rubric_and_its_schema_agree() {
         ("question: Is it kind?", "questoin: Is it kind?", false),
         ("reasoning: s", "reason: s", false),
         ("type: PASS, ", "", false),
+        ("type: PASS", "type: Pass", false),
+        ("threshold: 0.8", "threshold: 0.8\nmin_turns: 3", true),
+        ("threshold: 0.8", "threshold: 0.8\nmin_turns: few", false),
+        ("id: C1, question", "id: C1, name: kindness, question", true),
         ("weight: 1.0", "weight: much", false),
         ("categories: [{name: tone, weight: 1.0, criteria: [C1]}]", "categories: []", false),
     ];

@@ -19,6 +19,7 @@ pub(super) struct Content {
     pub categories: Vec<Category>,
     /// The questions that judges, or code, answer.
     pub criteria: Vec<Criterion>,
+    /// How many exchanges a conversation needs to be judged; a shorter one is TOO_SHORT. 0 by default: any number.
     // Left out where it says nothing: the hash of a rubric without it is what it was before there was such a key.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub min_turns: usize,
@@ -73,6 +74,7 @@ pub struct Criterion {
 pub struct Calibration {
     /// What it stands for: PASS, FAIL or BORDERLINE.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["PASS", "FAIL", "BORDERLINE"]))]
     pub kind: String,
     /// What went before, or what the user said.
     #[serde(default)]
