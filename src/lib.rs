@@ -3,7 +3,7 @@
 //! examples. The core is here; what differs between domains is the user's Rhai scripts.
 //!
 //! The layers, each using only those below it (held by `tests/suite/layers.rs`):
-//! `cli` > `author` > `host` > `script` > `work` > `llm`, `store`, `pipeline` > `base`.
+//! `cli` > `author` > `host` > `script` > `report` > `work` > `llm`, `store`, `pipeline` > `base`.
 
 pub mod author;
 pub mod base;
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod host;
 pub mod llm;
 pub mod pipeline;
+pub mod report;
 pub mod script;
 pub mod store;
 pub mod work;

@@ -10,10 +10,11 @@ use crate::support::root;
 
 /// What each layer may use besides itself.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("cli", &["author", "host", "script", "work", "llm", "store", "pipeline", "base"]),
-    ("author", &["host", "script", "work", "llm", "store", "pipeline", "base"]),
-    ("host", &["script", "work", "llm", "store", "pipeline", "base"]),
+    ("cli", &["author", "host", "script", "report", "work", "llm", "store", "pipeline", "base"]),
+    ("author", &["host", "script", "report", "work", "llm", "store", "pipeline", "base"]),
+    ("host", &["script", "report", "work", "llm", "store", "pipeline", "base"]),
     ("script", &["work", "llm", "store", "pipeline", "base"]),
+    ("report", &["work", "llm", "store", "pipeline", "base"]),
     ("work", &["llm", "store", "pipeline", "base"]),
     ("llm", &["base"]),
     ("store", &["base"]),

@@ -1,0 +1,119 @@
+//! The verdicts: every line of their checkpoint for what changed over time, and the last of each id for how things
+//! stand, with why it may be trained on or not.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use super::human::{Review, Verdict};
+use super::record::Record;
+use super::transcripts::Transcripts;
+use super::{ASSESSED, Notes, lines};
+use crate::base::Result;
+use crate::pipeline::agreement::{Agreement, Tally};
+use crate::pipeline::passing::reason;
+use crate::pipeline::verdict;
+use crate::store::Mode;
+use crate::work::{World, in_order};
+
+/// The reason of a transcript that no judge has read because it is too short.
+pub const TOO_SHORT: &str = "too_short";
+
+/// All verdicts.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// Every line, in the order of the file.
+    pub lines: Vec<Line>,
+    /// The last of each id.
+    pub latest: BTreeMap<String, Latest>,
+}
+
+/// What of a line is told over time.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The transcript.
+    pub id: String,
+    /// Whether it passed.
+    pub pass: bool,
+    /// Whether it counts: complete, and not too short.
+    pub counts: bool,
+    /// The rubric's hash.
+    pub rubric: String,
+    /// The transcript's.
+    pub transcript: String,
+    /// When.
+    pub judged_at: Option<String>,
+}
+
+/// The last verdict of a transcript.
+#[derive(Debug)]
+pub struct Latest {
+    /// The record.
+    pub record: Record,
+    /// Why it may be trained on or not: one of `pipeline::passing`'s reasons, or [`TOO_SHORT`].
+    pub reason: &'static str,
+}
+
+impl Latest {
+    /// Whether judges gave it a verdict that counts.
+    pub fn is_judged(&self) -> bool {
+        self.reason != TOO_SHORT && self.record.complete
+    }
+}
+
+/// Reads them. A checkpoint with a damaged line is an error, as everywhere.
+pub fn read(
+    world: &World,
+    transcripts: &Transcripts,
+    rubric_hash: &str,
+    human: &BTreeMap<String, Review>,
+    notes: &mut Notes,
+) -> Result<Verdicts> {
+    world.checkpoint(ASSESSED, Mode::Read)?;
+    let rejected = human.values().filter(|review| review.verdict == Verdict::Reject);
+    let rejected: HashSet<String> = rejected.map(|review| review.id.clone()).collect();
+    let make = |bytes: &[u8]| {
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        verdict::check(&value)?;
+        let hash = |id: &str| Ok(transcripts.hash(id));
+        let reason = reason(&value, hash, rubric_hash, &rejected).map_err(|error| error.to_string())?;
+        let record: Record = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let reason = if record.is_too_short() { TOO_SHORT } else { reason };
+        Ok(Latest { record, reason })
+    };
+    let mut verdicts = Verdicts::default();
+    lines::each(world, ASSESSED, notes, make, |latest| {
+        verdicts.lines.push(line(&latest));
+        verdicts.latest.insert(latest.record.id.clone(), latest);
+    })?;
+    Ok(verdicts)
+}
+
+fn line(latest: &Latest) -> Line {
+    let record = &latest.record;
+    Line {
+        id: record.id.clone(),
+        pass: record.pass,
+        counts: latest.is_judged(),
+        rubric: record.rubric_hash.clone().unwrap_or_default(),
+        transcript: record.transcript_hash.clone().unwrap_or_default(),
+        judged_at: record.judged_at.clone(),
+    }
+}
+
+/// How far the judges agree in the last verdicts; `criteria` are in the order of the rubric.
+pub fn agreement(world: &World, criteria: &[String]) -> Result<Agreement> {
+    let checkpoint = world.checkpoint(ASSESSED, Mode::Read)?;
+    let mut tally = Tally::of(criteria.iter().map(String::as_str));
+    let make = |place: usize| {
+        world.stop.check()?;
+        checkpoint.at(place).map(|(_, entry)| checkpoint.read(&entry)).transpose()
+    };
+    in_order::run(&world.threads, in_order::cores(), 0..checkpoint.len(), make, |record| {
+        // What no judge can have written is left out of all figures.
+        let good = record.filter(|record| verdict::check(record).is_ok());
+        good.iter().for_each(|record| tally.add(record));
+        Ok(())
+    })?;
+    Ok(tally.agreement())
+}
