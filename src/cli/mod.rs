@@ -21,6 +21,7 @@ pub mod room;
 mod rounds;
 mod run;
 mod signals;
+mod standing;
 mod status;
 mod summary;
 mod test;

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::args::{Common, Status};
 use super::output::Output;
-use super::{clock, exit, project};
+use super::{clock, exit, project, standing};
 use crate::base::Result;
 use crate::base::latency::{Latency, shown};
 use crate::base::numbers::{count, thousands};
+use crate::report::{Data, Depth, Figures};
 use crate::store::ledger::{Begun, Sums};
 use crate::work::budget::{Cap, dollars};
 use crate::work::status::{self, Failures, InFlight, JobStatus, Resume};
@@ -20,15 +21,19 @@ use crate::work::status::{self, Failures, InFlight, JobStatus, Resume};
 const SHOWN: usize = 5;
 
 /// Prints it. A run may go on meanwhile.
-pub fn run(common: &Common, _args: &Status, output: &Output) -> Result<u8> {
+pub fn run(common: &Common, args: &Status, output: &Output) -> Result<u8> {
     let world = project::open(common, "status", output)?;
     let jobs = status::jobs(&world)?;
     let spent = world.ledger.spent_by_others(0)?.0;
     let latencies = world.ledger.latencies()?;
     let caps = world.budget.caps()?;
-    output.machine(&event(&jobs, &spent, &latencies, &caps));
+    // For people, words and tokens need not be counted.
+    let depth = if args.json { Depth::Whole } else { Depth::Quick };
+    let figures = Figures::of(&world, &mut Data::read(&world, depth)?, &jobs, depth)?;
+    output.machine(&event(&jobs, &spent, &latencies, &caps, &figures));
     show(&jobs, &spent, &caps, output);
     show_latencies(&latencies, output);
+    standing::show(&figures, output);
     world.close();
     Ok(exit::DONE)
 }
@@ -166,6 +171,7 @@ fn event(
     spent: &BTreeMap<String, Sums>,
     latencies: &BTreeMap<String, Latency>,
     caps: &[Cap],
+    figures: &Figures,
 ) -> Value {
     json!({
         "event": "status",
@@ -173,6 +179,7 @@ fn event(
         "spent": spent,
         "latency": latencies.iter().map(|(name, took)| (name, took.json())).collect::<BTreeMap<_, _>>(),
         "caps": caps.iter().map(Cap::json).collect::<Vec<_>>(),
+        "figures": figures,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::pipeline::passing::{REASONS, reason};
 use crate::pipeline::rubric::Rubric;
 use crate::pipeline::talk::Talk;
 use crate::pipeline::verdict;
+use crate::report::next_step::Gate;
 use crate::script::{Ctx, ScriptResult, values};
 use crate::store::ids::transcript_path;
 use crate::store::{Checkpoint, Entry};
@@ -74,6 +75,17 @@ mod functions {
         rubric: Rubric,
     ) -> ScriptResult<PassingValue> {
         Ok(super::pass(&Ctx::of(&context)?, &checkpoint, &rubric)?)
+    }
+
+    /// What a pass rate asks for, in words: below 50 % a major revision, from 50 to 70 % mending what fails most, from
+    /// 70 % making more; when all of ten or more pass, a look at the rubric. Empty without a verdict.
+    ///
+    /// ```rhai
+    /// next_step(41, 60)   // -> "mend what fails most, then judge again"
+    /// ```
+    pub fn next_step(passed: i64, judged: i64) -> String {
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        Gate::of(count(passed), count(judged)).map_or("", Gate::words).to_string()
     }
 
     /// The records that may be trained on, in the order of their ids.
