@@ -48,8 +48,10 @@ pub enum Command {
     Check(Check),
     /// Run the tests of the project's scripts: tests/**/*_test.rhai
     Test(Test),
-    /// How far each job is, what it would take to go on, and what was spent
+    /// How far each job is, what was spent, how good the data is, and what to do next
     Status(Status),
+    /// Write all figures and transcripts into one HTML file, to look at in a browser
+    Report(Report),
     /// Clear failures, so that the next run begins these items anew
     Retry(Retry),
     /// Check the ledger, the checkpoints and the files against each other
@@ -206,6 +208,14 @@ pub struct Status {
     /// One JSON event
     #[arg(long)]
     pub json: bool,
+}
+
+/// `fthost report`
+#[derive(ClapArgs)]
+pub struct Report {
+    /// Where to [default: data/report.html in the project]
+    #[arg(short, long = "out", value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
 }
 
 /// `fthost retry`

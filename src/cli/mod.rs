@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod project;
 mod repl;
+mod report;
 mod retry;
 mod review;
 pub mod room;
@@ -61,6 +62,7 @@ fn dispatch(args: &Args, output: &Output) -> crate::base::Result<u8> {
         Command::Check(check) => check::run(&args.common, check, output),
         Command::Test(test) => test::run(&args.common, test, output),
         Command::Status(status) => status::run(&args.common, status, output),
+        Command::Report(report) => report::run(&args.common, report, output),
         Command::Retry(retry) => retry::run(&args.common, retry, output),
         Command::Doctor(doctor) => doctor::run(&args.common, doctor, output),
         Command::Review(review) => review::run(&args.common, review, output),

@@ -10,16 +10,17 @@ use crate::work::World;
 use crate::work::status::JobStatus;
 
 /// Below this pass rate the prompts need a major revision, in percent ...
-const MAJOR: usize = 50;
+pub const MAJOR: usize = 50;
 /// ... below this one they are to be mended where most fails, and from it on more can be made.
-const SCALE: usize = 70;
+pub const SCALE: usize = 70;
 /// From so many verdicts on it is suspicious that all pass.
 const SUSPICIOUS: usize = 10;
 
 /// Below this alpha, judges do not mean the same by a criterion ...
 const ALPHA: f64 = 0.4;
-/// ... if there are so many answers.
+/// ... if there are so many answers, and on so many they differ.
 const ANSWERS: u64 = 10;
+const DIFFER: f64 = 3.0;
 
 /// How many times as many a scaled run makes.
 const TIMES: usize = 5;
@@ -213,7 +214,10 @@ fn more(command: &str, made: usize) -> String {
 
 fn judges(figures: &Figures) -> Vec<Step> {
     let Some(judges) = &figures.judges else { return Vec::new() };
-    let apart = judges.asked().filter(|criterion| criterion.records >= ANSWERS);
+    let differ = |criterion: &CriterionAgreement| {
+        (1.0 - criterion.percent.unwrap_or(1.0)) * criterion.records as f64 + 0.01 >= DIFFER
+    };
+    let apart = judges.asked().filter(|criterion| criterion.records >= ANSWERS && differ(criterion));
     let apart =
         apart.filter_map(|criterion| Some((criterion, criterion.alpha.filter(|alpha| *alpha < ALPHA)?)));
     let step = |(criterion, alpha): (&CriterionAgreement, f64)| {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Depth, Notes};
 use crate::base::Result;
+use crate::base::json::Json;
 use crate::pipeline::length::words;
 use crate::pipeline::talk::Talk;
 use crate::pipeline::tokens::{Encoding, count_message};
+use crate::report::page::facets::fields;
 use crate::store::ids::transcript_path;
 use crate::work::{World, in_order};
 
@@ -32,6 +34,8 @@ pub struct Seen {
     pub hash: String,
     /// How many exchanges it has.
     pub turns: usize,
+    /// The short fields of its persona, where they were asked for.
+    pub fields: BTreeMap<String, Vec<String>>,
     /// Tokens of its messages, where they were counted.
     pub tokens: usize,
     /// Words of each message of the user.
@@ -75,6 +79,7 @@ fn look(world: &World, path: &str, depth: Depth) -> Result<(String, Seen)> {
     let talk = Talk::parse(path, &text)?;
     let mut seen = Seen { hash: talk.hash(), turns: talk.exchanges.len(), ..Seen::default() };
     if depth == Depth::Whole {
+        seen.fields = Json::parse(&text).map(|json| fields(&json)).unwrap_or_default();
         let side = |side: usize| talk.exchanges.iter().map(move |pair| &*pair[side]);
         seen.tokens = side(0).chain(side(1)).map(|text| count_message(text, ENCODING)).sum();
         seen.user_words = side(0).map(|text| words(text) as u32).collect();

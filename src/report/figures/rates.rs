@@ -11,7 +11,7 @@ use crate::store::Version;
 /// Points in time are this many at most ...
 const POINTS: usize = 24;
 /// ... and each is of this many verdicts at least.
-const FEWEST: usize = 5;
+const FEWEST: usize = 10;
 
 /// The share that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
