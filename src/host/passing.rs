@@ -81,9 +81,9 @@ mod functions {
     /// 70 % making more; when all of ten or more pass, a look at the rubric. Empty without a verdict.
     ///
     /// ```rhai
-    /// next_step(41, 60)   // -> "mend what fails most, then judge again"
+    /// pass_rate_advice(41, 60)   // -> "mend what fails most, then judge again"
     /// ```
-    pub fn next_step(passed: i64, judged: i64) -> String {
+    pub fn pass_rate_advice(passed: i64, judged: i64) -> String {
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
         Gate::of(count(passed), count(judged)).map_or("", Gate::words).to_string()
     }

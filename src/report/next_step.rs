@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::data::{ASSESSED, GENERATED, RUBRIC};
 use super::figures::Figures;
 use crate::base::Result;
+use crate::base::numbers::count;
 use crate::pipeline::agreement::CriterionAgreement;
 use crate::work::World;
 use crate::work::status::JobStatus;
@@ -126,9 +127,16 @@ pub fn steps(world: &World, figures: &Figures, jobs: &[JobStatus]) -> Result<Vec
     steps.extend(human(figures));
     steps.extend(audit(figures));
     let is_left = funnel.losses.iter().any(|loss| loss.reason == "not_sliced");
-    if funnel.trainable > 0 && (funnel.examples == 0 || is_left) {
-        let text = "what may be trained on is not all in the training data: cut it into examples";
-        steps.push(Step::new("slice", text, commands.shipped("scripts/slice.rhai")?));
+    let slice = |text: String| -> Result<Step> {
+        Ok(Step::new("slice", text, commands.shipped("scripts/slice.rhai")?))
+    };
+    if funnel.not_any_more > 0 {
+        let text = "the training data holds {} that may not be trained on any more: cut it anew";
+        steps.insert(0, slice(text.replace("{}", &count(funnel.not_any_more, "transcript")))?);
+    } else if funnel.trainable > 0 && (funnel.examples == 0 || is_left) {
+        steps.push(slice(
+            "what may be trained on is not all in the training data: cut it into examples".into(),
+        )?);
     }
     Ok(steps)
 }
@@ -144,7 +152,7 @@ fn unfinished(figures: &Figures, commands: &Commands) -> Result<Vec<Step>> {
     if not_made > 0 {
         steps.push(Step::new(
             "generate",
-            format!("{not_made} conversations are not made yet: go on"),
+            format!("{} not made yet: go on", count(not_made, "conversation")),
             commands.generate()?,
         ));
     }
@@ -152,13 +160,13 @@ fn unfinished(figures: &Figures, commands: &Commands) -> Result<Vec<Step>> {
     if open > 0 {
         steps.push(Step::new(
             "assess",
-            format!("{open} transcripts have no complete verdict: judge them"),
+            format!("{} without a complete verdict: judge them", count(open, "transcript")),
             commands.assess()?,
         ));
     }
     let stale = lost(&["rubric_changed", "transcript_changed"]);
     if stale > 0 {
-        let text = format!("{stale} verdicts are of an older rubric or transcript: judge again");
+        let text = format!("{} of an older rubric or transcript: judge again", count(stale, "verdict"));
         let command = commands.assess()?.map(|command| format!("{command} --redo stale"));
         steps.push(Step::new("stale", text, command));
     }

@@ -4,6 +4,7 @@
 mod adapter;
 mod agreement;
 mod audit;
+mod browser;
 mod budget;
 mod chaos;
 mod check;
@@ -47,6 +48,7 @@ mod rate_limits;
 mod reference;
 mod repl;
 mod replay;
+mod report;
 mod retry;
 mod review;
 mod schemas;

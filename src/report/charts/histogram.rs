@@ -1,7 +1,7 @@
 //! A histogram with its axis, and a mark at the mean.
 
 use super::{at, chart, rect, short, word};
-use crate::base::numbers::thousands;
+use crate::base::numbers;
 use crate::report::figures::histogram::Histogram;
 
 const WIDTH: f64 = 420.0;
@@ -29,7 +29,7 @@ pub fn histogram(of: &Histogram, unit: &str, what: &str, label: &str) -> String 
     for (place, count) in of.bins.iter().enumerate() {
         let height = *count as f64 / most * TALLEST;
         let place_of = [left(place) + gap / 2.0, BOTTOM - height, wide - gap, height];
-        let title = format!("{}: {} {what}", range(of, place, unit), thousands(*count as u64));
+        let title = format!("{}: {}", range(of, place, unit), numbers::count(*count, what));
         inside += &rect("series", place_of, &title);
     }
     inside += &words(of, wide);
@@ -79,13 +79,13 @@ mod tests {
     #[test]
     fn each_bin_is_a_bar_that_says_its_figure() {
         let of = Histogram::of([1, 2, 2, 3]).unwrap();
-        let drawn = histogram(&of, "slices", "transcripts", "Slices");
+        let drawn = histogram(&of, "slices", "transcript", "Slices");
         assert_eq!(drawn.matches("<rect class=\"series\"").count(), 3);
         assert!(drawn.contains("<title>2 slices: 2 transcripts</title>"), "{drawn}");
         assert!(drawn.contains("mean 2<") && drawn.contains(r#"aria-label="Slices""#), "{drawn}");
-        let wide = histogram(&Histogram::of((0..90).map(|n| n * 10)).unwrap(), "tokens", "transcripts", "");
+        let wide = histogram(&Histogram::of((0..90).map(|n| n * 10)).unwrap(), "tokens", "transcript", "");
         assert!(wide.contains("<title>0 to 49 tokens: 5 transcripts</title>"), "{wide}");
-        let shares = histogram(&Histogram::of_shares([0.85]).unwrap(), "", "verdicts", "");
-        assert!(shares.contains("<title>0.8 to 0.9: 1 verdicts</title>"), "{shares}");
+        let shares = histogram(&Histogram::of_shares([0.85]).unwrap(), "", "verdict", "");
+        assert!(shares.contains("<title>0.8 to 0.9: 1 verdict</title>"), "{shares}");
     }
 }

@@ -6,7 +6,7 @@ use crate::report::next_step::{MAJOR, SCALE, percent};
 
 const WIDTH: f64 = 880.0;
 const HEIGHT: f64 = 240.0;
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 54.0;
 const RIGHT: f64 = 868.0;
 const TOP: f64 = 22.0;
 const BOTTOM: f64 = 204.0;

@@ -25,6 +25,8 @@ pub struct Funnel {
     pub trainable: usize,
     /// Those in the training data.
     pub in_training: usize,
+    /// Those of them that may not be trained on any more.
+    pub not_any_more: usize,
     /// Training examples.
     pub examples: usize,
     /// What was lost, in the order of the stages.
@@ -67,6 +69,7 @@ pub fn of(data: &Data, jobs: &[JobStatus]) -> Funnel {
     let job = jobs.iter().find(|job| job.name == GENERATED);
     let in_training: BTreeSet<&str> = data.manifest.iter().map(|slice| slice.transcript.as_str()).collect();
     let complete = count(&|reason| reason != "incomplete" && reason != TOO_SHORT);
+    let is_trainable = |id: &str| latest.get(id).is_some_and(|latest| latest.reason == "passed");
     let made = data.transcripts.seen.len() + data.transcripts.damaged.len();
     Funnel {
         asked: job.and_then(|job| job.total).filter(|total| *total >= made),
@@ -76,6 +79,7 @@ pub fn of(data: &Data, jobs: &[JobStatus]) -> Funnel {
         passed: complete - count(&|reason| reason == "failed"),
         trainable: count(&|reason| reason == "passed"),
         in_training: in_training.len(),
+        not_any_more: in_training.iter().filter(|id| !is_trainable(id)).count(),
         examples: data.manifest.len(),
         losses: losses(data, job, &in_training),
     }

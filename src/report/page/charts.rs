@@ -38,23 +38,23 @@ impl Charts {
     pub fn of(figures: &Figures) -> Charts {
         let mut charts = Charts::default();
         charts.drawn.insert("over_time", line(&figures.rates.over_time));
-        charts.add("scores", figures.scores.as_ref(), "", "verdicts", "Weighted scores");
+        charts.add("scores", figures.scores.as_ref(), "", "verdict", "Weighted scores");
         if let Some(lengths) = &figures.lengths {
             let (tokens, turns) = (&lengths.transcript_tokens, &lengths.turns);
-            charts.add("transcript_tokens", Some(tokens), "tokens", "transcripts", "Tokens of transcripts");
-            charts.add("turns", Some(turns), "turns", "transcripts", "Turns of transcripts");
+            charts.add("transcript_tokens", Some(tokens), "tokens", "transcript", "Tokens of transcripts");
+            charts.add("turns", Some(turns), "turns", "transcript", "Turns of transcripts");
             charts.add(
                 "user_words",
                 lengths.user_words.as_ref(),
                 "words",
-                "messages",
+                "message",
                 "Words of user messages",
             );
             charts.add(
                 "assistant_words",
                 lengths.assistant_words.as_ref(),
                 "words",
-                "replies",
+                "reply",
                 "Words of replies",
             );
         }
@@ -63,14 +63,14 @@ impl Charts {
                 "per_transcript",
                 Some(&slices.per_transcript),
                 "slices",
-                "transcripts",
+                "transcript",
                 "Slices of transcripts",
             );
-            charts.add("example_tokens", Some(&slices.tokens), "tokens", "examples", "Tokens of examples");
-            charts.add("example_turns", Some(&slices.exchanges), "turns", "examples", "Turns of examples");
+            charts.add("example_tokens", Some(&slices.tokens), "tokens", "example", "Tokens of examples");
+            charts.add("example_turns", Some(&slices.exchanges), "turns", "example", "Turns of examples");
         }
         let category = |category: &crate::report::figures::criteria::Category| {
-            histogram(&category.scores, "", "verdicts", &format!("Scores of {}", category.name))
+            histogram(&category.scores, "", "verdict", &format!("Scores of {}", category.name))
         };
         charts.categories = figures.categories.iter().map(category).collect();
         charts.matrix = figures.judges.as_ref().map(matrix).unwrap_or_default();

@@ -12,7 +12,7 @@ pub type Fields = BTreeMap<String, Vec<String>>;
 /// A field has so many different values at most.
 const VALUES: usize = 30;
 /// A value is so many bytes long at most.
-const LONG: usize = 40;
+const LONG: usize = 28;
 /// So many fields are offered.
 const FACETS: usize = 12;
 

@@ -86,7 +86,7 @@ fn environment() -> Result<Environment<'static>, JinjaError> {
             part("fail", "no", no),
             part("error", "no answer", error),
             part("na", "does not apply", na),
-            part("pass", "yes", yes),
+            part("yes", "yes", yes),
         ];
         Value::from_safe_string(charts::stacked(&parts, label))
     });
