@@ -3,12 +3,16 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
 use super::args::{Common, Report};
 use super::output::Output;
 use super::{exit, project};
 use crate::base::numbers::count;
 use crate::base::{Error, Kind, Result};
 use crate::report::{Data, Depth, Figures, page};
+use crate::store::atomic::{Aside, disk_error};
 use crate::work::{World, status};
 
 /// Where it is written, when nothing else is said.
@@ -31,25 +35,20 @@ pub fn run(common: &Common, args: &Report, output: &Output) -> Result<u8> {
 
 /// Beside it first, so that nobody sees half of it.
 fn write(world: &World, figures: &Figures, data: &Data, path: &Path) -> Result<()> {
-    let failed = |error: &std::io::Error| Error::io(Kind::Usage, "write", path.display(), error);
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.is_dir() {
         return Err(Error::new(Kind::Usage, format!("{} is a directory", path.display()))
             .hint("name a file: fthost report -o report.html"));
     }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().map(Path::new).unwrap_or(path);
+    let failed = |error: &std::io::Error| disk_error("write", path, error);
     std::fs::create_dir_all(parent).map_err(|e| failed(&e))?;
-    let mut aside = tempfile::Builder::new().prefix(".report").tempfile_in(parent).map_err(|e| failed(&e))?;
-    let mut out = BufWriter::new(aside.as_file_mut());
+    let dir = Dir::open_ambient_dir(parent, ambient_authority()).map_err(|e| failed(&e))?;
+    let mut aside = Aside::open(&dir, name)?;
+    let mut out = BufWriter::new(&mut aside.file);
     page::write(world, figures, data, &mut out)?;
     out.flush().map_err(|e| failed(&e))?;
     drop(out);
-    readable(aside.as_file()).and_then(|()| aside.as_file().sync_all()).map_err(|e| failed(&e))?;
-    aside.persist(path).map_err(|e| failed(&e.error))?;
-    Ok(())
-}
-
-/// A temporary file is private; a report is like other files.
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+    aside.flush()?;
+    aside.put()
 }

@@ -22,9 +22,13 @@ impl Turns {
 
     /// The numbers of the turns, from 1, in their order.
     pub fn of_reasoning(&self, reasoning: &str) -> Vec<usize> {
-        let mut found: BTreeSet<usize> = numbered(reasoning).into_iter().collect();
-        quotations(reasoning).for_each(|quoted| found.extend(self.with(quoted)));
-        found.into_iter().filter(|number| (1..=self.0.len()).contains(number)).collect()
+        let is_turn = |number: &usize| (1..=self.0.len()).contains(number);
+        let mut found: BTreeSet<usize> = numbered(reasoning).into_iter().filter(is_turn).collect();
+        // What is quoted beside a number stands there; elsewhere it is not meant.
+        if found.is_empty() {
+            quotations(reasoning).for_each(|quoted| found.extend(self.with(quoted)));
+        }
+        found.into_iter().collect()
     }
 
     fn with(&self, quoted: &str) -> Vec<usize> {
@@ -154,6 +158,7 @@ mod tests {
             ("\"ok\" is too short to tell", &[]),
             ("\"never said this anywhere\"", &[]),
             ("an open \"quotation", &[]),
+            ("turn 4: \"How long does a refund take?\"", &[4]),
         ] {
             assert_eq!(turns().of_reasoning(reasoning), expected, "{reasoning}");
         }

@@ -219,7 +219,7 @@
       ...cuts.map(cut => el('div', { class: 'cut' }, `✂ example: turns ${cut.first} to ${cut.last}, ${number(cut.tokens)} tokens, ${cut.file} line ${cut.line}${cut.truncated ? ', without the beginning' : ''}`)));
   }
   function verdict(value) {
-    const judges = value.judges.map(judge => el('span', {}, `${judge.judge} `, badge(judge.pass ? 'passed' : 'failed'), ` ${score(judge.score)}  `));
+    const judges = value.judges.map(judge => el('span', { class: 'opinion' }, `${judge.judge} `, badge(judge.pass ? 'passed' : 'failed'), ` ${score(judge.score)}`));
     const human = value.human && el('p', {}, 'human ', badge(value.human.verdict === 'accept' ? 'accepted' : 'rejected'), ` ${value.human.note || ''}`,
       value.human.reviewer ? el('span', { class: 'soft' }, ` ${value.human.reviewer}`) : null);
     return el('div', { class: 'card' }, el('h3', {}, 'Verdicts'), el('p', {}, ...judges), human, value.judges.length ? el('div', { class: 'wide' }, answers(value)) : null);
