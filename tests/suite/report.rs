@@ -128,8 +128,9 @@ fn a_link_leads_to_a_transcript_also_on_a_small_screen() {
         browser.until("document.documentElement.scrollWidth <= 400");
     }
     browser.eval("location.hash = 't=persona_0002'");
-    browser
-        .until("document.querySelector('.side').offsetHeight === 0 && !!document.querySelector('#reader h2')");
+    browser.until(
+        "document.querySelector('.side').offsetHeight === 0 && !!document.querySelector('#reader h2')",
+    );
     browser.eval("document.querySelector('.close').click()");
     browser.until("document.querySelector('.side').offsetHeight > 0");
     let colour = "getComputedStyle(document.body).backgroundColor";

@@ -98,10 +98,10 @@ pub fn judged(i: usize, transcript: &Value, rubric: &Rubric) -> Value {
         3 => &["C6"],
         _ => &[],
     };
-    let lenient = if i % 10 == 0 { &[][..] } else { no };
+    let lenient = if i.is_multiple_of(10) { &[][..] } else { no };
     let verdicts =
         [verdict(transcript, rubric, "strict", no), verdict(transcript, rubric, "lenient", lenient)];
-    let disputed = if i % 10 == 0 { no } else { &[] };
+    let disputed = if i.is_multiple_of(10) { no } else { &[] };
     record(verdicts, disputed, &format!("2026-03-01T{:02}:{:02}:00Z", i / 60 % 24, i % 60))
 }
 
