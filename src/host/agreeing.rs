@@ -26,8 +26,8 @@ mod functions {
     /// counts answers that are not NO where another judge says NO. `pairs` has `#{first, second, answers, percent, kappa}`.
     /// `lenient` is the judge that is milder in 5 answers or more, and more than twice as often as it is stricter, or `()`.
     ///
-    /// Errors and what is NA by rule are no answers. `by_code` says that all judges gave the same reasoning each time. Of a
-    /// checkpoint only verdicts of this rubric count.
+    /// Errors and what is NA by rule are no answers. `by_code` says that code answers: the criterion is not in the records' `asked`, or
+    /// without that, all judges gave the same reasoning each time. Of a checkpoint only verdicts of this rubric count.
     ///
     /// ```rhai
     /// let said = |judge, answer| #{judge: judge, answers: #{C1: answer}, reasonings: #{C1: judge + " thinks so"}, score: 1.0, pass: true};

@@ -201,7 +201,7 @@ fn what_is_wrong_with_a_constraint_is_told_with_its_line_before_anything_runs() 
         .run(PIPELINE)
         .exits(2)
         .says("error[constraint]: `situation` has no value `first_machin`")
-        .says("config/taxonomy.yaml:61:")
+        .says("config/taxonomy.yaml:62:")
         .says("did you mean `first_machine`?");
     assert!(!project.exists("data/raw/transcripts"));
 }

@@ -61,7 +61,8 @@ pub struct CriterionAgreement {
     pub kappa: Option<f64>,
     /// Krippendorff's alpha.
     pub alpha: Option<f64>,
-    /// Whether all judges gave the very same reasoning each time: then it is code that answers.
+    /// Whether it is code that answers: it is not among the criteria that the records name as `asked`, or, of records
+    /// that name none, all judges gave the very same reasoning each time.
     pub by_code: bool,
 }
 
@@ -102,7 +103,7 @@ struct CriterionCounts {
     all: Coincidences,
     /// By the places of two judges, the earlier one first.
     pairs: IndexMap<(usize, usize), Confusion>,
-    /// Records in which the reasonings differ.
+    /// Records in which judges answered it: it is said to be asked, or else their reasonings differ.
     reasoned: u64,
 }
 
@@ -130,8 +131,12 @@ impl Tally {
         }
         self.records += 1;
         let judges = self.judges_of(verdicts);
+        let asked = record.get("asked").and_then(Value::as_array);
         let ids: IndexSet<&String> = verdicts.iter().flat_map(answers).collect();
-        ids.into_iter().for_each(|id| self.add_criterion(id, &said(id, verdicts, &judges)));
+        for id in ids {
+            let is_asked = asked.map(|asked| asked.iter().any(|known| known == id));
+            self.add_criterion(id, &said(id, verdicts, &judges), is_asked);
+        }
     }
 
     /// The judges' places; their passes and scores are counted.
@@ -154,14 +159,14 @@ impl Tally {
         places
     }
 
-    fn add_criterion(&mut self, id: &str, said: &[Said]) {
+    fn add_criterion(&mut self, id: &str, said: &[Said], is_asked: Option<bool>) {
         if said.len() < 2 {
             return;
         }
         let counts = self.criteria.entry(id.into()).or_default();
         counts.all.add(said.iter().map(|said| said.answer));
         let same = |pair: &[Said]| pair[0].reasoning == pair[1].reasoning && !pair[0].reasoning.is_empty();
-        counts.reasoned += u64::from(!said.windows(2).all(same));
+        counts.reasoned += u64::from(is_asked.unwrap_or_else(|| !said.windows(2).all(same)));
         for (i, first) in said.iter().enumerate() {
             for second in &said[i + 1..] {
                 let (a, b) = if first.judge <= second.judge { (first, second) } else { (second, first) };
@@ -318,6 +323,16 @@ mod tests {
         let [pair] = &agreement.pairs[..] else { panic!() };
         assert_eq!((pair.first.as_str(), pair.second.as_str(), pair.answers), ("mild", "hard", 4));
         assert_eq!(pair.percent, Some(0.75));
+    }
+
+    #[test]
+    fn records_that_say_what_was_asked_are_believed() {
+        let mut record = record(("YES", "YES"), ("YES", "YES"));
+        record["asked"] = json!(["C1", "C3"]);
+        let by_code = |agreement: Agreement| {
+            agreement.criteria.iter().map(|criterion| criterion.by_code).collect::<Vec<_>>()
+        };
+        assert_eq!(by_code(tally(&[record])), [false, true, false]);
     }
 
     #[test]
