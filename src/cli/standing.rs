@@ -80,10 +80,13 @@ fn fails(figures: &Figures) -> Option<String> {
 fn judges(figures: &Figures) -> Option<String> {
     let judges = figures.judges.as_ref()?;
     let alphas = judges.asked().filter_map(|criterion| Some((criterion.alpha?, &criterion.id)));
-    let least = alphas.min_by(|a, b| a.0.total_cmp(&b.0));
+    let least = alphas.filter(|(alpha, _)| *alpha < 1.0).min_by(|a, b| a.0.total_cmp(&b.0));
     let least = least.map(|(alpha, id)| format!("; they agree least on {id} (alpha {alpha:.2})"));
     let lenient = judges.agreement.lenient.as_ref().map(|name| format!("; {name} is the lenient one"));
     let [all, disputed, far] = [judges.agreement.records as usize, judges.disputed, judges.far];
+    if disputed + far == 0 {
+        return (all > 0).then(|| format!("the judges agree on all {}", thousands(all as u64)));
+    }
     Some(format!(
         "the judges differ on {} of {}, by much on {}{}{}",
         thousands(disputed as u64),
@@ -96,8 +99,11 @@ fn judges(figures: &Figures) -> Option<String> {
 
 fn human(figures: &Figures) -> Option<String> {
     let human = figures.human.as_ref()?;
-    let agreement = human.measures.agreement.map(|share| format!("{:.0} % as the judges", share * 100.0));
-    let kappa = human.measures.kappa.map(|kappa| format!(", kappa {kappa:.2}")).unwrap_or_default();
-    let judged = agreement.unwrap_or_else(|| "none can be compared".into());
-    Some(format!("humans reviewed {}, accepted {}: {judged}{kappa}", human.reviews, human.accepted))
+    let (all, verdicts) = (&human.agreement, &human.agreement.verdicts);
+    let alike = verdicts.passed_accepted + verdicts.failed_rejected;
+    let judged = match all.counted {
+        0 => "none of them is of today's verdicts".into(),
+        counted => format!("the judges agree with {alike} of {counted}"),
+    };
+    Some(format!("humans reviewed {}, accepted {}: {judged}", all.reviews, human.accepted))
 }

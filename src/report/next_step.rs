@@ -119,26 +119,46 @@ pub fn steps(world: &World, figures: &Figures, jobs: &[JobStatus]) -> Result<Vec
         let step = |command| Step::new("generate", "nothing is made yet: make conversations", Some(command));
         return Ok(command.map(step).into_iter().collect());
     }
-    let mut steps = unfinished(figures, &commands)?;
-    if let Some(gate) = Gate::of(funnel.passed, funnel.complete) {
-        steps.push(by_gate(gate, figures, &commands)?);
+    let mut steps: Vec<Step> = damage(figures).into_iter().collect();
+    steps.extend(unfinished(figures, &commands)?);
+    // What is judged anew may be trained on again: cutting before that would empty the training data.
+    let is_stale = steps.iter().any(|step| step.about == "stale");
+    if !is_stale {
+        steps.extend(slice(figures, &commands)?);
+        if let Some(gate) = Gate::of(funnel.passed, funnel.complete) {
+            steps.push(by_gate(gate, figures, &commands)?);
+        }
     }
     steps.extend(judges(figures));
     steps.extend(human(figures));
-    steps.extend(audit(figures));
-    let is_left = funnel.losses.iter().any(|loss| loss.reason == "not_sliced");
-    let slice = |text: String| -> Result<Step> {
-        Ok(Step::new("slice", text, commands.shipped("scripts/slice.rhai")?))
-    };
-    if funnel.not_any_more > 0 {
-        let text = "the training data holds {} that may not be trained on any more: cut it anew";
-        steps.insert(0, slice(text.replace("{}", &count(funnel.not_any_more, "transcript")))?);
-    } else if funnel.trainable > 0 && (funnel.examples == 0 || is_left) {
-        steps.push(slice(
-            "what may be trained on is not all in the training data: cut it into examples".into(),
-        )?);
-    }
+    steps.extend(audit(figures, &commands)?);
     Ok(steps)
+}
+
+/// What could not be read: a line of a human may be a rejection.
+fn damage(figures: &Figures) -> Option<Step> {
+    let first = figures.notes.first()?;
+    let more = figures.notes.len().saturating_sub(1);
+    let more = if more > 0 { format!(" ({more} more)") } else { String::new() };
+    Some(Step::new(
+        "damage",
+        format!("something cannot be read: {first}{more}"),
+        Some("fthost doctor".into()),
+    ))
+}
+
+fn slice(figures: &Figures, commands: &Commands) -> Result<Option<Step>> {
+    let funnel = &figures.funnel;
+    let is_left = funnel.losses.iter().any(|loss| loss.reason == "not_sliced");
+    let text = if funnel.not_any_more > 0 {
+        let transcripts = count(funnel.not_any_more, "transcript");
+        format!("the training data holds {transcripts} that may not be trained on any more: cut it anew")
+    } else if funnel.trainable > 0 && (funnel.examples == 0 || is_left) {
+        "what may be trained on is not all in the training data: cut it into examples".into()
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Step::new("slice", text, commands.shipped("scripts/slice.rhai")?)))
 }
 
 /// What is begun and not brought to its end.
@@ -166,7 +186,10 @@ fn unfinished(figures: &Figures, commands: &Commands) -> Result<Vec<Step>> {
     }
     let stale = lost(&["rubric_changed", "transcript_changed"]);
     if stale > 0 {
-        let text = format!("{} of an older rubric or transcript: judge again", count(stale, "verdict"));
+        let text = format!(
+            "{} of an older rubric or transcript: judge again, then cut anew",
+            count(stale, "verdict")
+        );
         let command = commands.assess()?.map(|command| format!("{command} --redo stale"));
         steps.push(Step::new("stale", text, command));
     }
@@ -188,7 +211,7 @@ fn by_gate(gate: Gate, figures: &Figures, commands: &Commands) -> Result<Step> {
     let worst = worst.filter(|criterion| criterion.no > 0);
     let most = worst
         .map(|criterion| {
-            format!("; most fails {} ({} times): {}", criterion.id, criterion.no, criterion.question)
+            format!("; most fails {} ({}): {}", criterion.id, count(criterion.no, "time"), criterion.question)
         })
         .unwrap_or_default();
     Ok(match gate {
@@ -244,10 +267,10 @@ fn human(figures: &Figures) -> Option<Step> {
         None if figures.funnel.complete > 0 => {
             Some(Step::new("human", "no human has looked at the verdicts yet: review some", review()))
         }
-        Some(human) if human.pass_reject > 0 => {
+        Some(human) if human.agreement.verdicts.passed_rejected > 0 => {
             let text = format!(
                 "humans rejected {} that the judges let pass: compare their answers with the judges'",
-                human.pass_reject
+                human.agreement.verdicts.passed_rejected
             );
             Some(Step::new("human", text, None))
         }
@@ -255,11 +278,19 @@ fn human(figures: &Figures) -> Option<Step> {
     }
 }
 
-fn audit(figures: &Figures) -> Option<Step> {
-    let audit = figures.audit.as_ref().filter(|audit| !audit.pass)?;
+fn audit(figures: &Figures, commands: &Commands) -> Result<Option<Step>> {
+    let Some(audit) = &figures.audit else { return Ok(None) };
+    let (then, now) = (audit.transcripts, figures.funnel.made);
     let failed: Vec<&str> =
         audit.gates.iter().filter(|gate| !gate.pass).map(|gate| gate.name.as_str()).collect();
-    Some(Step::new("audit", format!("the audit's gates do not hold: {}", failed.join(", ")), None))
+    let text = if then < now {
+        format!("the audit is of {}, and there are {now}: audit again", count(then, "transcript"))
+    } else if !audit.pass {
+        format!("the audit's gates do not hold: {}", failed.join(", "))
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Step::new("audit", text, commands.shipped("scripts/audit.rhai")?)))
 }
 
 /// `68 %`; nothing is rounded up to all, and nothing down to none.

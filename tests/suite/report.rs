@@ -232,9 +232,12 @@ fn what_cannot_be_read_is_told() {
     let lenient = json!({"id": "persona_0002", "pass": true, "complete": true, "answers": {"C1": "ERROR"}});
     project.write(ASSESSED, &format!("{}{lenient}\n", project.read(ASSESSED)));
     let ran = project.run("report").exits(0);
-    for text in
-        ["broken.json", "human.jsonl, line 1", "findings.json is not an audit", "checkpoint.jsonl, line 6"]
-    {
+    for text in [
+        "broken.json",
+        "line 1 of data/assessments/human.jsonl",
+        "findings.json is not an audit",
+        "checkpoint.jsonl, line 6",
+    ] {
         assert!(ran.err.contains(text), "{text}: {}", ran.err);
         assert!(project.read("data/report.html").contains(text), "{text}");
     }
@@ -257,7 +260,10 @@ fn status_and_the_report_have_the_same_figures() {
     assert_eq!((stages[4] + 1, stages[5], stages[6]), (stages[3], stages[3], 1));
     assert_eq!(figures["judges"]["disputed"], 4);
     assert_eq!(figures["judges"]["lenient"], Value::Null, "4 answers are too few to tell");
-    assert_eq!((&figures["human"]["reviews"], &figures["human"]["pass_reject"]), (&json!(8), &json!(1)));
+    assert_eq!(
+        (&figures["human"]["reviews"], &figures["human"]["verdicts"]["passed_rejected"]),
+        (&json!(8), &json!(1))
+    );
     assert_eq!(figures["coverage"]["sampling"], "quota");
     assert_eq!(figures["lengths"]["turns"]["mean"], 3.0);
     assert_eq!(figures["slices"]["per_transcript"]["count"].as_u64().unwrap(), stages[3]);

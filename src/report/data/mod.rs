@@ -1,23 +1,21 @@
 //! What the figures are made of, read once and on all cores: verdicts, transcripts, training lines, reviews. What
 //! cannot be read is noted, and the rest is told without it.
 
-pub mod human;
 mod lines;
 pub mod record;
 pub mod transcripts;
 pub mod verdicts;
-
-use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::{Kind, Result};
 use crate::pipeline::agreement::Agreement;
+use crate::pipeline::human::Reviews;
+use crate::pipeline::human::agreement::HumanAgreement;
 use crate::pipeline::rubric::Rubric;
-use crate::store::Version;
-use crate::work::World;
-use human::Review;
+use crate::store::{Mode, Version};
+use crate::work::{World, reviews};
 use transcripts::Transcripts;
 use verdicts::Verdicts;
 
@@ -62,7 +60,9 @@ pub struct Data {
     /// The training lines.
     pub manifest: Vec<Slice>,
     /// The last review of each id.
-    pub human: BTreeMap<String, Review>,
+    pub human: Reviews,
+    /// Humans against judges.
+    pub human_agreement: HumanAgreement,
     /// Personas asked for and drawn.
     pub coverage: Option<Value>,
     /// What an audit found.
@@ -139,9 +139,9 @@ impl Data {
         let mut notes = Notes::default();
         let rubric = rubric(world, &mut notes);
         let transcripts = transcripts::read(world, depth, &mut notes)?;
-        let human = human::read(world, &mut notes)?;
+        let human = notes.keep(reviews::read(&world.project)).unwrap_or_default();
         let rubric_hash = rubric.as_ref().map(Rubric::hash).unwrap_or_default();
-        let verdicts = verdicts::read(world, &transcripts, rubric_hash, &human, &mut notes)?;
+        let verdicts = verdicts::read(world, &transcripts, rubric_hash, &human.rejected(), &mut notes)?;
         let mut data = Data {
             generated: generated(world, &mut notes)?,
             manifest: lines::typed(world, MANIFEST, &mut notes)?,
@@ -153,8 +153,13 @@ impl Data {
             human,
             notes,
             agreement: None,
+            human_agreement: HumanAgreement::default(),
         };
         data.agreement = Some(verdicts::agreement(world, &data.criteria())?);
+        if let Some(rubric) = data.rubric.as_ref().filter(|_| !data.human.is_empty()) {
+            let checkpoint = world.checkpoint(ASSESSED, Mode::Read)?;
+            data.human_agreement = reviews::agreement(&world.project, &checkpoint, rubric)?;
+        }
         Ok(data)
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use super::human::{Review, Verdict};
 use super::record::Record;
 use super::transcripts::Transcripts;
 use super::{ASSESSED, Notes, lines};
@@ -66,17 +65,15 @@ pub fn read(
     world: &World,
     transcripts: &Transcripts,
     rubric_hash: &str,
-    human: &BTreeMap<String, Review>,
+    rejected: &HashSet<String>,
     notes: &mut Notes,
 ) -> Result<Verdicts> {
     world.checkpoint(ASSESSED, Mode::Read)?;
-    let rejected = human.values().filter(|review| review.verdict == Verdict::Reject);
-    let rejected: HashSet<String> = rejected.map(|review| review.id.clone()).collect();
     let make = |bytes: &[u8]| {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         verdict::check(&value)?;
         let hash = |id: &str| Ok(transcripts.hash(id));
-        let reason = reason(&value, hash, rubric_hash, &rejected).map_err(|error| error.to_string())?;
+        let reason = reason(&value, hash, rubric_hash, rejected).map_err(|error| error.to_string())?;
         let record: Record = serde_json::from_value(value).map_err(|error| error.to_string())?;
         let reason = if record.is_too_short() { TOO_SHORT } else { reason };
         Ok(Latest { record, reason })

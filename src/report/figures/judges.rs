@@ -62,8 +62,10 @@ pub fn of(data: &mut Data) -> Option<Judges> {
     let records = data.verdicts.latest.values().map(|latest| &latest.record);
     let differ = records.filter(|record| record.disagreement || !record.disputed.is_empty());
     let mut disagreements: Vec<Disagreement> = differ.map(disagreement).collect();
-    disagreements
-        .sort_by(|a, b| b.spread.total_cmp(&a.spread).then_with(|| b.criteria.len().cmp(&a.criteria.len())));
+    disagreements.sort_by(|a, b| {
+        let apart = b.far.cmp(&a.far).then(b.spread.total_cmp(&a.spread));
+        apart.then_with(|| b.criteria.len().cmp(&a.criteria.len()))
+    });
     let (disputed, far) = (disagreements.len(), disagreements.iter().filter(|one| one.far).count());
     disagreements.truncate(NAMED);
     Some(Judges { agreement, disputed, far, disagreements })

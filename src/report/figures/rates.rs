@@ -126,8 +126,13 @@ fn over_time(lines: &[&Line]) -> Vec<Point> {
     let size = lines.len().div_ceil(POINTS).max(FEWEST);
     let of_one_rubric = lines.chunk_by(|a, b| a.rubric == b.rubric);
     // All of a rubric's are about equally large: a last one of a few verdicts would jump about.
-    let even = |lines: &[&Line]| lines.len().div_ceil((lines.len() / size).max(1)).max(1);
-    of_one_rubric.flat_map(|lines| lines.chunks(even(lines))).map(point).collect()
+    let parts = |lines: &&[&Line]| (lines.len() / size).max(1);
+    let of_rubric = |lines: &[&Line]| -> Vec<Point> {
+        let parts = parts(&lines);
+        let ends = (0..parts).map(|part| part * lines.len() / parts..(part + 1) * lines.len() / parts);
+        ends.map(|range| point(&lines[range])).collect()
+    };
+    of_one_rubric.flat_map(of_rubric).collect()
 }
 
 fn point(lines: &[&Line]) -> Point {

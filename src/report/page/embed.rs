@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::mentions::Turns;
 use crate::base::{Kind, Result};
+use crate::pipeline::human::mentions::mentions;
 use crate::pipeline::transcript::{Exchange, Transcript};
 use crate::report::data::{ASSESSED, Data, Slice};
 use crate::store::Mode;
@@ -33,18 +33,19 @@ pub fn transcript(world: &World, data: &Data, slices: &Slices, id: &str) -> Resu
         Err(error) => return Err(error),
     };
     let record = if data.verdicts.latest.contains_key(id) { record(world, id)? } else { Value::Null };
-    let turns = Turns::of(&transcript.exchanges);
+    let said: Vec<[&str; 2]> =
+        transcript.exchanges.iter().map(|pair| [pair.user.as_str(), pair.assistant.as_str()]).collect();
     let slice = |slice: &&Slice| {
         let Slice { file, line, first, last, tokens, truncated, .. } = slice;
         json!({"file": file, "line": line, "first": first, "last": last, "tokens": tokens, "truncated": truncated})
     };
     let slices = slices.get(id).map(Vec::as_slice).unwrap_or_default();
     Ok(json!({
-        "exchanges": transcript.exchanges.iter().map(|pair| [&pair.user, &pair.assistant]).collect::<Vec<_>>(),
+        "exchanges": said,
         "persona": if transcript.persona.is_object() { transcript.persona } else { json!({"persona": transcript.persona}) },
         "more": with_path(transcript.rest, path),
         "judged_at": record.get("judged_at"),
-        "judges": judges(&record).map(|judge| verdict(judge, &turns)).collect::<Vec<_>>(),
+        "judges": judges(&record).map(|judge| verdict(judge, &said)).collect::<Vec<_>>(),
         "human": data.human.get(id),
         "slices": slices.iter().map(slice).collect::<Vec<_>>(),
     }))
@@ -72,12 +73,14 @@ fn judges(record: &Value) -> impl Iterator<Item = &Value> {
     verdicts.into_iter().flatten().chain(own.then_some(record))
 }
 
-fn verdict(judge: &Value, turns: &Turns) -> Value {
+fn verdict(judge: &Value, said: &[[&str; 2]]) -> Value {
     let answers = judge.get("answers").and_then(Value::as_object).into_iter().flatten();
     let answer = |(id, answer): (&String, &Value)| {
         let why =
             judge.get("reasonings").and_then(|map| map.get(id)).and_then(Value::as_str).unwrap_or_default();
-        (id.clone(), json!({"answer": answer, "why": why, "at": turns.of_reasoning(why)}))
+        let mut turns: Vec<usize> = mentions(why, said).into_iter().map(|mention| mention.turn).collect();
+        turns.sort_unstable();
+        (id.clone(), json!({"answer": answer, "why": why, "at": turns}))
     };
     json!({
         "judge": judge.get("judge").and_then(Value::as_str).unwrap_or("judge"),

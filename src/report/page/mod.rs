@@ -5,7 +5,6 @@ mod charts;
 mod embed;
 pub mod facets;
 mod index;
-mod mentions;
 mod template;
 
 use std::io::Write;

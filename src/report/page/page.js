@@ -90,7 +90,7 @@
     id: (a, b) => a.place - b.place,
     worst: (a, b) => (a.item.score ?? 2) - (b.item.score ?? 2) || a.place - b.place,
     best: (a, b) => (b.item.score ?? -1) - (a.item.score ?? -1) || a.place - b.place,
-    apart: (a, b) => b.item.spread - a.item.spread || b.item.disputed.length - a.item.disputed.length || a.place - b.place,
+    apart: (a, b) => b.item.far - a.item.far || b.item.spread - a.item.spread || b.item.disputed.length - a.item.disputed.length || a.place - b.place,
     long: (a, b) => b.item.tokens - a.item.tokens || a.place - b.place,
     short: (a, b) => a.item.tokens - b.item.tokens || a.place - b.place,
     hits: (a, b) => (hits.get(b.place) || 0) - (hits.get(a.place) || 0) || a.place - b.place,

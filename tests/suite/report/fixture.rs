@@ -126,7 +126,7 @@ pub fn project(count: usize, turns: usize, length: usize) -> TestProject {
             let hash = content_hash(&transcript);
             line(
                 &mut human,
-                json!({"id": id(i), "verdict": if i == 3 { "reject" } else { "accept" }, "answers": {"C6": "NO"}, "note": "Stock phrases.", "reviewer": "mara", "transcript_hash": hash}),
+                json!({"id": id(i), "verdict": if i == 3 { "reject" } else { "accept" }, "answers": {"C6": "NO"}, "note": "Stock phrases.", "reviewer": "mara", "transcript_hash": hash, "rubric_hash": record["rubric_hash"]}),
             );
         }
         line(&mut records, record);

@@ -153,7 +153,7 @@ fn a_torn_last_line_is_passed_over_by_readers_and_moved_aside_by_writers() {
 fn it_is_no_job_and_is_not_mended_by_moving_lines() {
     let project = judged(&["good_1"]);
     project.run("review good_1 --reject").exits(0);
-    assert!(!project.run("status").exits(0).out.contains("human"));
+    assert!(!project.run("status").exits(0).out.contains("human.jsonl"));
     let text = format!("{}broken\n", project.read(HUMAN));
     project.write(HUMAN, &text);
     project.run("doctor --repair").exits(1).prints("line 2: it is not a JSON object");
