@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::checkpoints::CheckpointValue;
 use super::examples::{Source, Wanted};
 use crate::base::events::Event;
-use crate::base::{Kind, Result};
+use crate::base::{Kind, Result, suggest};
 use crate::pipeline::passing::{REASONS, reason};
 use crate::pipeline::rubric::Rubric;
 use crate::pipeline::talk::Talk;
@@ -152,6 +152,7 @@ struct Judged {
 fn pass(ctx: &Ctx, checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<PassingValue> {
     let (world, checkpoint) = (&ctx.world, &checkpoint.0);
     let rejected = reviews::read(&world.project)?.rejected();
+    warn_of_strangers(world, checkpoint, &rejected);
     let judge = |place| judge(world, checkpoint, place, rubric, &rejected);
     let (mut passed, mut counts) = (Vec::new(), [0; REASONS.len()]);
     let take = |judged: Option<Judged>| {
@@ -170,6 +171,20 @@ fn pass(ctx: &Ctx, checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<Pass
     let (transcripts, entries): (Vec<_>, Vec<_>) = passed.into_iter().unzip();
     let (transcripts, entries) = (Arc::new(transcripts), Arc::new(entries));
     Ok(PassingValue { checkpoint: checkpoint.clone(), transcripts, entries, counts })
+}
+
+/// A rejection of an id that nothing has a verdict on rejects nothing: it may be a misspelt one.
+fn warn_of_strangers(world: &World, checkpoint: &Checkpoint, rejected: &HashSet<String>) {
+    let mut strangers: Vec<&String> = rejected.iter().filter(|id| checkpoint.entry(id).is_none()).collect();
+    strangers.sort();
+    let Some(first) = strangers.first() else { return };
+    let ids = checkpoint.ids();
+    let near = suggest::nearest(first, ids.iter().map(String::as_str));
+    let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+    let more = if strangers.len() > 1 { format!(" and {} more", strangers.len() - 1) } else { String::new() };
+    world.emit(Event::Warning(format!(
+        "data/assessments/human.jsonl rejects `{first}`{near}{more}, of which there is no verdict: nothing is rejected by that"
+    )));
 }
 
 /// Reads and judges the record at a place of the checkpoint.

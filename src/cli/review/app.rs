@@ -11,7 +11,7 @@ use self::keys::request;
 use super::draft::{Draft, Said, others};
 use super::page::Page;
 use super::shown::one_line;
-use super::subject::Subject;
+use super::subject::{Remark, Subject};
 use crate::pipeline::human::{Answer, Verdict};
 
 /// The sorts of calibration examples, by their keys.
@@ -307,17 +307,24 @@ impl App {
 
     fn kind(&mut self, code: KeyCode) -> Effect {
         match KINDS.iter().find(|(key, _)| code == KeyCode::Char(*key)) {
-            Some((_, kind)) => self.mode = Mode::Reason(kind, Input::new(self.words())),
+            Some((_, kind)) => self.mode = Mode::Reason(kind, Input::new(self.words(kind))),
             None if code == KeyCode::Esc => {}
             None => self.mode = Mode::Kind,
         }
         Effect::None
     }
 
-    /// What is said of the marked criterion: the reviewer's note, else the first judge's words.
-    fn words(&self) -> String {
+    /// What is said of the marked criterion: the reviewer's note, else the words of the first judge whose answer goes with
+    /// such an example.
+    fn words(&self, kind: &str) -> String {
         let note = &self.draft.said().note;
-        let remark = || self.subject.remarks.iter().find(|remark| remark.criterion == self.criterion());
+        let fits = |answer: &str| match kind {
+            "PASS" => answer == "YES",
+            "FAIL" => answer == "NO",
+            _ => true,
+        };
+        let of_it = |remark: &&Remark| remark.criterion == self.criterion() && fits(&remark.answer);
+        let remark = || self.subject.remarks.iter().find(of_it);
         let words = if note.is_empty() { remark().map_or("", |remark| &remark.words) } else { note };
         one_line(words)
     }
