@@ -36,16 +36,27 @@ pub struct Interrupts(watch::Receiver<u32>);
 impl Interrupts {
     /// Listens for the rest of the process's life.
     pub fn listen(runtime: &Runtime) -> Result<Interrupts> {
+        Interrupts::listen_to(runtime, None)
+    }
+
+    /// The same, and also for a terminal that goes away. (A run goes on then, if it was told to: `nohup`.)
+    pub fn listen_at_terminal(runtime: &Runtime) -> Result<Interrupts> {
+        Interrupts::listen_to(runtime, Some(SignalKind::hangup()))
+    }
+
+    fn listen_to(runtime: &Runtime, also: Option<SignalKind>) -> Result<Interrupts> {
         let _inside = runtime.enter();
         let unheard = |e: std::io::Error| Error::io(Kind::Internal, "listen for", "signals", &e);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+        let mut other = signal(also.unwrap_or(SignalKind::terminate())).map_err(unheard)?;
         let (count, counted) = watch::channel(0);
         runtime.spawn(async move {
             loop {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = other.recv(), if also.is_some() => {}
                 }
                 count.send_modify(|count| *count += 1);
             }

@@ -51,7 +51,7 @@ fn verdict(record: &Value) -> Option<&'static str> {
         Some("incomplete")
     } else if record.get("status").and_then(Value::as_str) == Some(TOO_SHORT) {
         Some("too_short")
-    } else if !is("pass", true) || is("safety_gate_failed", true) {
+    } else if !is("pass", true) || !is("safety_gate_failed", false) {
         Some("failed")
     } else {
         None
@@ -89,6 +89,7 @@ mod tests {
             ("too_short", with("brief", "status", json!("TOO_SHORT"))),
             ("failed", with("bad", "pass", json!(false))),
             ("failed", with("gate", "safety_gate_failed", json!(true))),
+            ("failed", with("no gate", "safety_gate_failed", Value::Null)),
             ("transcript_missing", record("gone")),
             ("transcript_changed", with("edited", "transcript_hash", json!("other"))),
             ("rubric_changed", with("old", "rubric_hash", json!("other"))),

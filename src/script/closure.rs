@@ -4,7 +4,10 @@
 // Rhai marks what is volatile as deprecated; the version is pinned.
 #![allow(deprecated)]
 
-use rhai::{Dynamic, Engine, FnPtr, NativeCallContext, NativeCallContextStore};
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use rhai::{Dynamic, Engine, FnPtr, ImmutableString, NativeCallContext, NativeCallContextStore};
 
 use super::context::Ctx;
 use super::trace;
@@ -15,6 +18,9 @@ use crate::base::{Error, Kind, Result};
 pub struct Closure {
     function: FnPtr,
     store: NativeCallContextStore,
+    /// What `global::NAME` finds. Each call gets its own: Rhai panics when a thread that was put aside by the system holds
+    /// the lock of a shared one for 50 ms.
+    constants: BTreeMap<ImmutableString, Dynamic>,
 }
 
 impl Closure {
@@ -24,7 +30,9 @@ impl Closure {
         let curry = function.curry().iter().cloned().map(unshare).collect::<Result<Vec<_>>>()?;
         check_captures(&curry)?;
         function.set_curry(curry);
-        Ok(Closure { function, store: context.store_data() })
+        let store = context.store_data();
+        let constants = constants(&store)?;
+        Ok(Closure { function, store, constants })
     }
 
     /// Calls it for `ctx` with one argument.
@@ -42,6 +50,9 @@ impl Closure {
         store.global.tag = Dynamic::from(ctx.clone());
         // Operations are counted per closure call.
         store.global.num_operations = Default::default();
+        if !self.constants.is_empty() {
+            store.global.constants = Some(Arc::new(RwLock::new(self.constants.clone())));
+        }
         let context = store.create_context(engine);
         // What it captured shares nothing, so the call's own copy of it is deep.
         self.function
@@ -49,6 +60,13 @@ impl Closure {
             .map_err(|e| trace::error_in_closure(*e, &context, ctx))
             .and_then(unshare)
     }
+}
+
+/// The constants of the script that passes a closure, as of now.
+fn constants(store: &NativeCallContextStore) -> Result<BTreeMap<ImmutableString, Dynamic>> {
+    let Some(shared) = &store.global.constants else { return Ok(BTreeMap::new()) };
+    let known = shared.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    known.iter().map(|(name, value)| Ok((name.clone(), unshare(value.clone())?))).collect()
 }
 
 /// A value that shares nothing, also not inside of arrays, maps and closures: what is shared is copied, the rest stays

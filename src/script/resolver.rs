@@ -1,7 +1,7 @@
 //! Gives scripts the modules that they import: only those that the library has loaded.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rhai::{
     Engine, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
@@ -58,11 +58,23 @@ impl LibraryResolver {
     }
 }
 
+/// The path of a module's own constants, which no file has.
+const CONSTANTS: &str = "(constants)";
+
 /// Runs a module's top level in a state of its own, with the importer's context.
+///
+/// At its end it imports its own constants, by the name that its functions know them by (`global::NAME`): an import is
+/// found first, and without a lock. The place where Rhai keeps them is shared by all threads that call these functions, and
+/// it panics when the lock is not to be had within 50 ms, as on a busy machine.
 fn evaluate(engine: &Engine, tag: &rhai::Dynamic, unit: &Unit) -> ScriptResult<Module> {
     let mut global = engine.new_global_runtime_state();
     global.tag = tag.clone();
-    let mut module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &unit.ast)?;
+    let import = engine.compile(format!("import \"{CONSTANTS}\" as global;"))?;
+    let mut ast = unit.ast.merge(&import);
+    if let Some(source) = unit.ast.source() {
+        ast.set_source(source);
+    }
+    let mut module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &ast)?;
     // A closure that a module returns is called by its caller, who finds it only when it is global.
     for function in unit.ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")) {
         // A module of its own, only to learn the function's hash.
@@ -72,6 +84,19 @@ fn evaluate(engine: &Engine, tag: &rhai::Dynamic, unit: &Unit) -> ScriptResult<M
     }
     module.build_index();
     Ok(module)
+}
+
+/// What a module's top level has defined.
+fn constants(global: &GlobalRuntimeState) -> Shared<Module> {
+    let mut module = Module::new();
+    if let Some(known) = &global.constants {
+        let known = known.read().unwrap_or_else(PoisonError::into_inner);
+        for (name, value) in known.iter() {
+            module.set_var(name.clone(), value.clone());
+        }
+    }
+    module.build_index();
+    module.into()
 }
 
 impl ModuleResolver for LibraryResolver {
@@ -93,6 +118,9 @@ impl ModuleResolver for LibraryResolver {
         path: &str,
         position: Position,
     ) -> ScriptResult<Shared<Module>> {
+        if path == CONSTANTS {
+            return Ok(constants(global));
+        }
         self.module(engine, &global.tag, path, position)
     }
 }

@@ -30,6 +30,9 @@ pub fn read(project: &Project) -> Result<Reviews> {
             Err(what)
         }
     })?;
+    if survey.torn.is_some_and(|torn| !torn.whole) {
+        cut_rejection(project).into_iter().for_each(|review| reviews.insert(review));
+    }
     let Some(damage) = survey.damaged.first() else { return Ok(reviews) };
     let place = Place { file: HUMAN.into(), line: damage.number, column: 0, text: first.unwrap_or_default() };
     let message = format!("line {} of {HUMAN} is no review: {}", damage.number, damage.what);
@@ -37,6 +40,14 @@ pub fn read(project: &Project) -> Result<Reviews> {
         "nothing was changed: put the line right, or delete it and review that transcript again; \
          a line is {\"id\": \"...\", \"verdict\": \"accept\"} or \"reject\"",
     ))
+}
+
+/// A last line that is cut off, but says whom it rejects: what is in doubt is not trained on.
+fn cut_rejection(project: &Project) -> Option<Review> {
+    let text = project.read_text(HUMAN).ok()?;
+    let plain: String = text.rsplit('\n').next()?.chars().filter(|c| !c.is_whitespace()).collect();
+    let (head, _) = plain.split_once("\"verdict\":\"r")?;
+    Review::parse(format!("{head}\"verdict\":\"reject\"}}").as_bytes()).ok()
 }
 
 /// How far the judges of these records agree with the reviews of the project.

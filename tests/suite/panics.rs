@@ -122,3 +122,15 @@ fn in_an_adapter() {
         fails_b_alone(&project, "");
     }
 }
+
+/// Rhai keeps constants behind one lock, and panics when it is not to be had within 50 ms. Here reading one takes long, as it does
+/// on a busy machine.
+#[test]
+fn constants_are_read_by_many_at_a_time() {
+    let project = TestProject::shipped();
+    let module = "const BIG = make();\nfn make() { let words = []; words.pad(200000, \"x\"); words }\nfn size() { global::BIG.len() }\n";
+    project.write("scripts/big.rhai", module);
+    let main = "import \"big\" as big;\nconst OWN = big::make();\nfn own() { global::OWN.len() }\nlet sizes = parallel_map(1..=40, #{concurrency: 32}, |n| big::size() + own());\nprint(sizes == sizes.map(|size| 400000));\n";
+    project.write("scripts/main.rhai", main);
+    project.run("run scripts/main.rhai").exits(0).prints("true");
+}

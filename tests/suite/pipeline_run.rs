@@ -165,7 +165,7 @@ fn another_role_makes_conversations_stale() {
     let project = TestProject::shipped();
     generate(&project, "").exits(0);
     project.edit("config/fthost.yaml", "temperature: 0.8", "temperature: 0.7");
-    generate(&project, "").exits(0).prints("stale 4 (backends changed)");
+    generate(&project, "").exits(0).prints("stale 4 (backends, version changed)");
     project.edit("config/fthost.yaml", "temperature: 0.7", "temperature: 0.8");
     generate(&project, "").exits(0).prints("nothing to do");
     project.edit("config/fthost.yaml", "user_sim: offline", "user_sim: offline-strict");

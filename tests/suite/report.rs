@@ -377,3 +377,23 @@ fn many_transcripts_are_found_soon() {
     browser.until(&format!("document.querySelectorAll('#rows .id').length >= {}", (count / 10).min(200)));
     is_quiet(&mut browser);
 }
+
+/// A report takes the place of a report, and of nothing else.
+#[test]
+fn nothing_but_a_report_is_overwritten() {
+    let project = project(5, 2, 6);
+    let rubric = project.read("config/rubric.yaml");
+    for (out, says) in [
+        ("config/rubric.yaml", "is no report"),
+        ("data/assessments/checkpoint.jsonl", "is no report"),
+        ("data", "is a directory"),
+        ("/dev/null", "is no plain file"),
+    ] {
+        project.run(&format!("report -o {out}")).exits(2).says(says);
+    }
+    assert_eq!(project.read("config/rubric.yaml"), rubric);
+    for _ in 0..2 {
+        project.run("report -o report.html").exits(0);
+    }
+    assert!(project.exists("report.html"));
+}

@@ -57,7 +57,7 @@ fn at_the_terminal(desk: &mut Desk, args: &Review, output: &Output) -> Result<()
         return Ok(());
     }
     let colour = std::env::var_os("NO_COLOR").is_none();
-    let interrupts = Interrupts::listen(desk.world.runtime()?)?;
+    let interrupts = Interrupts::listen_at_terminal(desk.world.runtime()?)?;
     let screen = Screen::take(colour, interrupts)?;
     Session::new(desk, queue, args.criterion.clone()).run(screen, output)
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::base::{Kind, Result};
 use crate::pipeline::human::mentions::mentions;
 use crate::pipeline::transcript::{Exchange, Transcript};
-use crate::report::data::{ASSESSED, Data, Slice};
-use crate::store::Mode;
+use crate::report::data::{Data, Slice};
+use crate::store::Checkpoint;
 use crate::store::ids::transcript_path;
 use crate::work::World;
 
@@ -23,7 +23,13 @@ pub fn slices(data: &Data) -> Slices<'_> {
 }
 
 /// One that is gone has no exchanges, and still its verdict.
-pub fn transcript(world: &World, data: &Data, slices: &Slices, id: &str) -> Result<Value> {
+pub fn transcript(
+    world: &World,
+    data: &Data,
+    verdicts: &Checkpoint,
+    slices: &Slices,
+    id: &str,
+) -> Result<Value> {
     let path = transcript_path(id);
     let read = world.project.read_text(&path).and_then(|text| Transcript::parse(&path, &text));
     let transcript = match read {
@@ -32,7 +38,8 @@ pub fn transcript(world: &World, data: &Data, slices: &Slices, id: &str) -> Resu
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Data) => gone(id),
         Err(error) => return Err(error),
     };
-    let record = if data.verdicts.latest.contains_key(id) { record(world, id)? } else { Value::Null };
+    let is_judged = data.verdicts.latest.contains_key(id);
+    let record = if is_judged { verdicts.record(id)?.unwrap_or_default() } else { Value::Null };
     let said: Vec<[&str; 2]> =
         transcript.exchanges.iter().map(|pair| [pair.user.as_str(), pair.assistant.as_str()]).collect();
     let slice = |slice: &&Slice| {
@@ -59,11 +66,6 @@ fn gone(id: &str) -> Transcript {
 fn with_path(mut rest: Map<String, Value>, path: String) -> Map<String, Value> {
     rest.insert("file".into(), path.into());
     rest
-}
-
-fn record(world: &World, id: &str) -> Result<Value> {
-    let checkpoint = world.checkpoint(ASSESSED, Mode::Read)?;
-    Ok(checkpoint.record(id)?.unwrap_or_default())
 }
 
 /// The verdicts of a jury, or the one that the record is.

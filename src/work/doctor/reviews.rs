@@ -9,7 +9,17 @@ use crate::store::survey;
 
 /// Looks at every line.
 pub(super) fn look(doctor: &mut Doctor) -> Result<()> {
-    let damaged = survey::survey(doctor.project, HUMAN, |line| Review::parse(line).map(drop))?.damaged;
+    let survey::Survey { damaged, torn } =
+        survey::survey(doctor.project, HUMAN, |line| Review::parse(line).map(drop))?;
+    if torn.is_some_and(|torn| !torn.whole) {
+        let remedy =
+            "review that transcript again, or delete the rest; if it is a rejection, it holds until then";
+        doctor.tell(Finding::new(
+            HUMAN,
+            "its last line is cut off: a review was stopped while it was written",
+            remedy,
+        ));
+    }
     if damaged.is_empty() {
         return Ok(());
     }

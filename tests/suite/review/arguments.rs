@@ -149,6 +149,24 @@ fn a_torn_last_line_is_passed_over_by_readers_and_moved_aside_by_writers() {
     assert_eq!(project.read(&format!("{HUMAN}.torn")), format!("{torn}\n"));
 }
 
+/// What it says of its verdict is in doubt, and not trained on.
+#[test]
+fn a_torn_rejection_holds() {
+    let project = judged(&["good_1", "good_2"]);
+    let rejection = "{\"id\": \"good_1\", \"verdict\": \"reject\"}";
+    project
+        .write(HUMAN, &format!("{rejection}\n{}", "{\"id\":\"good_2\",\"verdict\":\"reject\",\"note\":\"b"));
+    project.run("run scripts/slice.rhai").exits(0).prints("left out 2      rejected by a human");
+    project.run("doctor").exits(1).prints("its last line is cut off");
+}
+
+#[test]
+fn a_rejection_of_nobody_is_told() {
+    let project = judged(&["good_1", "good_2"]);
+    project.write(HUMAN, "{\"id\": \"good_3\", \"verdict\": \"reject\"}\n");
+    project.run("run scripts/slice.rhai").exits(0).says("rejects `good_3` (did you mean `good_1`?)");
+}
+
 #[test]
 fn it_is_no_job_and_is_not_mended_by_moving_lines() {
     let project = judged(&["good_1"]);
