@@ -165,7 +165,7 @@ fn another_role_makes_conversations_stale() {
     let project = TestProject::shipped();
     generate(&project, "").exits(0);
     project.edit("config/fthost.yaml", "temperature: 0.8", "temperature: 0.7");
-    generate(&project, "").exits(0).prints("stale 4 (backends, version changed)");
+    generate(&project, "").exits(0).prints("stale 4 (backends changed)");
     project.edit("config/fthost.yaml", "temperature: 0.7", "temperature: 0.8");
     generate(&project, "").exits(0).prints("nothing to do");
     project.edit("config/fthost.yaml", "user_sim: offline", "user_sim: offline-strict");
@@ -218,7 +218,7 @@ fn a_third_judge_is_one_line_of_configuration() {
         "[offline-strict, offline-lenient]",
         "[offline-strict, offline-lenient, offline]",
     );
-    assess(&project, "").exits(0).prints("stale 4 (backends changed)");
+    assess(&project, "").exits(0).prints("stale 4 (backends, version changed)");
     assess(&project, "--redo stale").exits(0);
     let records = project.lines(ASSESSMENT);
     assert_eq!(records.len(), 8);
