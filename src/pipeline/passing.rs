@@ -44,14 +44,14 @@ pub fn reason(
     })
 }
 
-/// What the record itself says against it. A flag that is missing is one against it.
+/// What the record itself says against it. Without `complete` and `pass` it does not pass.
 fn verdict(record: &Value) -> Option<&'static str> {
     let is = |name: &str, flag: bool| record.get(name) == Some(&Value::Bool(flag));
     if !is("complete", true) {
         Some("incomplete")
     } else if record.get("status").and_then(Value::as_str) == Some(TOO_SHORT) {
         Some("too_short")
-    } else if !is("pass", true) || !is("safety_gate_failed", false) {
+    } else if !is("pass", true) || is("safety_gate_failed", true) {
         Some("failed")
     } else {
         None
@@ -89,7 +89,6 @@ mod tests {
             ("too_short", with("brief", "status", json!("TOO_SHORT"))),
             ("failed", with("bad", "pass", json!(false))),
             ("failed", with("gate", "safety_gate_failed", json!(true))),
-            ("failed", with("no gate", "safety_gate_failed", Value::Null)),
             ("transcript_missing", record("gone")),
             ("transcript_changed", with("edited", "transcript_hash", json!("other"))),
             ("rubric_changed", with("old", "rubric_hash", json!("other"))),
