@@ -283,7 +283,7 @@ pub struct Review {
 pub enum ReviewFilter {
     /// Those that were judged
     All,
-    /// Those without a review [default]
+    /// Those without a review (the default)
     Unreviewed,
     /// Those that the judges differ on
     Disagreements,

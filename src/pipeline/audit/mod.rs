@@ -1,6 +1,6 @@
 //! The audit: faults of a whole data set, which no judge of a single transcript can see.
 //!
-//! Each check makes something of its own of every conversation ([`Check::of`]), on any thread; these are merged in the order
+//! Each check makes something of its own of every conversation (`Check::of`), on any thread; these are merged in the order
 //! of the conversations, and become measures. What is common word for word takes two passes: [`First`] counts by
 //! hash, [`Second`] looks at what may be frequent. Between them nothing of a conversation is kept but counts and hashes.
 

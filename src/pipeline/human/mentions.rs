@@ -1,5 +1,5 @@
 //! Which turns a judge's reasoning speaks of: by their numbers ("turn 3", "turns 2 and 5", "turn 2-4", "the third reply",
-//! "[3]"), or by a passage of four words or more that it quotes.
+//! `[3]`), or by a passage of four words or more that it quotes.
 
 use std::ops::Range;
 
