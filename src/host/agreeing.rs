@@ -2,13 +2,13 @@
 
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Module, NativeCallContext};
+use serde_json::{Value, json};
 
 use super::checkpoints::CheckpointValue;
-use crate::base::Result;
 use crate::pipeline::agreement::Tally;
 use crate::pipeline::rubric::Rubric;
 use crate::script::{Ctx, ScriptResult, values};
-use crate::work::reviews;
+use crate::work::{agreement, reviews};
 
 /// The namespace.
 pub fn module() -> Module {
@@ -45,8 +45,15 @@ mod functions {
     }
 
     #[rhai_fn(name = "agreement", return_raw)]
-    pub fn agreement_of_checkpoint(checkpoint: CheckpointValue, rubric: Rubric) -> ScriptResult<Dynamic> {
-        Ok(values::from_serialize(&super::tally(&checkpoint, &rubric)?.agreement())?)
+    pub fn agreement_of_checkpoint(
+        context: NativeCallContext,
+        checkpoint: CheckpointValue,
+        rubric: Rubric,
+    ) -> ScriptResult<Dynamic> {
+        let world = &Ctx::of(&context)?.world;
+        let by_this = |record: &Value| record.get("rubric_hash") == Some(&json!(rubric.hash()));
+        let found = agreement::agreement(world, &checkpoint.0, rubric.ids(), by_this)?;
+        Ok(values::from_serialize(&found)?)
     }
 
     /// How far the judges agree with people (`data/assessments/human.jsonl`, written by `fthost review`):
@@ -70,18 +77,7 @@ mod functions {
         rubric: Rubric,
     ) -> ScriptResult<Dynamic> {
         let project = &Ctx::of(&context)?.world.project;
-        Ok(values::from_serialize(&reviews::agreement(project, &checkpoint.0, &rubric)?)?)
+        let said = reviews::read(project)?;
+        Ok(values::from_serialize(&reviews::agreement(&said, &checkpoint.0, &rubric, Err)?)?)
     }
-}
-
-/// The records that are by this rubric.
-fn tally(checkpoint: &CheckpointValue, rubric: &Rubric) -> Result<Tally> {
-    let mut tally = Tally::of(rubric.ids());
-    for (_, entry) in (0..checkpoint.0.len()).filter_map(|place| checkpoint.0.at(place)) {
-        let record = checkpoint.0.read(&entry)?;
-        if record.get("rubric_hash").and_then(|hash| hash.as_str()) == Some(rubric.hash()) {
-            tally.add(&record);
-        }
-    }
-    Ok(tally)
 }

@@ -9,6 +9,17 @@ use crate::pipeline::score::{self, Subject, TOO_SHORT, round3};
 /// From which difference of scores on (exclusive) judges disagree.
 const SPREAD: f64 = 0.15;
 
+/// Names of judges, each once: the second one of a name is `name #2`.
+pub fn distinct<'a>(judges: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for judge in judges {
+        let numbered = (2..).map(|number| format!("{judge} #{number}"));
+        let mut all = std::iter::once(judge.to_string()).chain(numbered);
+        names.extend(all.find(|name| !names.contains(name)));
+    }
+    names
+}
+
 /// How several judges come to one verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {

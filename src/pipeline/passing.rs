@@ -4,14 +4,17 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::score::TOO_SHORT;
+use super::score;
 use crate::base::{Error, Kind, Result};
+
+/// The reason of a transcript that no judge has read because it is too short.
+pub const TOO_SHORT: &str = "too_short";
 
 /// Why a record may be trained on or not. The first that applies, in this order, is the record's.
 pub const REASONS: [&str; 8] = [
     "passed",
     "incomplete",
-    "too_short",
+    TOO_SHORT,
     "failed",
     "transcript_missing",
     "transcript_changed",
@@ -49,8 +52,8 @@ fn verdict(record: &Value) -> Option<&'static str> {
     let is = |name: &str, flag: bool| record.get(name) == Some(&Value::Bool(flag));
     if !is("complete", true) {
         Some("incomplete")
-    } else if record.get("status").and_then(Value::as_str) == Some(TOO_SHORT) {
-        Some("too_short")
+    } else if record.get("status").and_then(Value::as_str) == Some(score::TOO_SHORT) {
+        Some(TOO_SHORT)
     } else if !is("pass", true) || is("safety_gate_failed", true) {
         Some("failed")
     } else {

@@ -1,10 +1,12 @@
 //! Gives scripts the modules that they import: only those that the library has loaded.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rhai::{
-    Engine, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
+    AST, Engine, EvalAltResult, FnNamespace, GlobalRuntimeState, Module, ModuleResolver, Position, Scope,
+    Shared,
 };
 
 use super::library::{Library, Unit, import_path};
@@ -61,19 +63,27 @@ impl LibraryResolver {
 /// The path of a module's own constants, which no file has.
 const CONSTANTS: &str = "(constants)";
 
-/// Runs a module's top level in a state of its own, with the importer's context.
-///
-/// At its end it imports its own constants, by the name that its functions know them by (`global::NAME`): an import is
-/// found first, and without a lock. The place where Rhai keeps them is shared by all threads that call these functions, and
-/// it panics when the lock is not to be had within 50 ms, as on a busy machine.
-fn evaluate(engine: &Engine, tag: &rhai::Dynamic, unit: &Unit) -> ScriptResult<Module> {
-    let mut global = engine.new_global_runtime_state();
-    global.tag = tag.clone();
+/// A module that imports its own constants at its end, by the name that its functions know them by (`global::NAME`): an
+/// import is found first, and without a lock. The place where Rhai keeps them is shared by all threads that call these
+/// functions, and it panics when the lock is not to be had within 50 ms, as on a busy machine.
+fn with_constants<'a>(engine: &Engine, unit: &'a Unit) -> ScriptResult<Cow<'a, AST>> {
+    // Most modules do not speak of them, and start without a copy.
+    if !unit.source.contains("global") {
+        return Ok(Cow::Borrowed(&unit.ast));
+    }
     let import = engine.compile(format!("import \"{CONSTANTS}\" as global;"))?;
     let mut ast = unit.ast.merge(&import);
     if let Some(source) = unit.ast.source() {
         ast.set_source(source);
     }
+    Ok(Cow::Owned(ast))
+}
+
+/// Runs a module's top level in a state of its own, with the importer's context.
+fn evaluate(engine: &Engine, tag: &rhai::Dynamic, unit: &Unit) -> ScriptResult<Module> {
+    let mut global = engine.new_global_runtime_state();
+    global.tag = tag.clone();
+    let ast = with_constants(engine, unit)?;
     let mut module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), &mut global, &ast)?;
     // A closure that a module returns is called by its caller, who finds it only when it is global.
     for function in unit.ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")) {

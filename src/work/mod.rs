@@ -1,6 +1,7 @@
 //! What a run does: calls to models, items in parallel, checkpoints kept. It takes plain closures
 //! and knows no Rhai.
 
+pub mod agreement;
 pub mod backends;
 pub mod budget;
 pub mod call;

@@ -50,12 +50,18 @@ fn cut_rejection(project: &Project) -> Option<Review> {
     Review::parse(format!("{head}\"verdict\":\"reject\"}}").as_bytes()).ok()
 }
 
-/// How far the judges of these records agree with the reviews of the project.
-pub fn agreement(project: &Project, records: &Checkpoint, rubric: &Rubric) -> Result<HumanAgreement> {
-    let reviews = read(project)?;
-    let judged = |id: &str| match records.record(id)? {
-        Some(record) => Judged::of(&record).map(Some).map_err(|what| records.damage(id, &what)),
-        None => Ok(None),
+/// How far the judges of these records agree with the reviews. A record that no judge can have written is `damage`: when
+/// that is no error, nothing is judged there.
+pub fn agreement(
+    reviews: &Reviews,
+    records: &Checkpoint,
+    rubric: &Rubric,
+    damage: impl Fn(Error) -> Result<()>,
+) -> Result<HumanAgreement> {
+    let judged = |id: &str| {
+        let Some(record) = records.record(id)? else { return Ok(None) };
+        let read = Judged::of(&record).map_err(|what| records.damage(id, &what));
+        read.map_or_else(|error| damage(error).map(|()| None), |judged| Ok(Some(judged)))
     };
     let sorted = reviews.sorted().into_iter();
     let pairs = sorted.map(|review| Ok((review, judged(&review.id)?))).collect::<Result<Vec<_>>>()?;

@@ -397,3 +397,13 @@ fn nothing_but_a_report_is_overwritten() {
     }
     assert!(project.exists("report.html"));
 }
+
+/// What no judge can have written tells nothing of humans against judges either, and the rest is shown.
+#[test]
+fn a_bad_verdict_on_a_reviewed_transcript_is_told() {
+    let project = project(5, 2, 6);
+    let bad = json!({"id": id(3), "pass": true, "complete": true, "answers": {"C1": "ERROR"}});
+    project.write(ASSESSED, &format!("{}{bad}\n", project.read(ASSESSED)));
+    project.run("report").exits(0).says("checkpoint.jsonl, line 6");
+    project.run("status").exits(0).prints("humans reviewed 1");
+}

@@ -11,7 +11,8 @@ use crate::work::reviews;
 
 /// Prints it.
 pub fn show(desk: &Desk, output: &Output) -> Result<()> {
-    let found = reviews::agreement(&desk.world.project, &desk.assessments, &desk.rubric)?;
+    let found =
+        reviews::agreement(&reviews::read(&desk.world.project)?, &desk.assessments, &desk.rubric, Err)?;
     output.machine(&event(&found));
     lines(&found).iter().for_each(|line| output.result(line));
     Ok(())

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 pub use measures::{ANSWERS, Coincidences, Confusion};
 
+use crate::pipeline::jury;
 use crate::pipeline::score::NA_BY_RULE;
 
 /// From so many answers on in which a judge is milder than another one ...
@@ -141,15 +142,12 @@ impl Tally {
 
     /// The judges' places; their passes and scores are counted.
     fn judges_of(&mut self, verdicts: &[Value]) -> Vec<usize> {
+        let name =
+            |verdict: &'_ Value| verdict.get("judge").and_then(Value::as_str).unwrap_or("judge").to_string();
+        let names: Vec<String> = verdicts.iter().map(name).collect();
         let mut places = Vec::new();
-        for verdict in verdicts {
-            let name = verdict.get("judge").and_then(Value::as_str).unwrap_or("judge");
-            let mut entry = self.judges.entry(name.into());
-            let mut number = 1;
-            while places.contains(&entry.index()) {
-                number += 1;
-                entry = self.judges.entry(format!("{name} #{number}"));
-            }
+        for (name, verdict) in jury::distinct(names.iter().map(String::as_str)).into_iter().zip(verdicts) {
+            let entry = self.judges.entry(name);
             places.push(entry.index());
             let counts = entry.or_default();
             counts.records += 1;

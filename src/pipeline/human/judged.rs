@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::Result;
+use crate::pipeline::jury;
 
 /// What of a record of [`score_assessment`](crate::pipeline::score::score_assessment) or of a jury a reviewer sees. What is
 /// missing is empty.
@@ -61,13 +62,7 @@ impl Judged {
 
     /// What the judges are called: `name #2` is the second one of that name.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for judge in self.judges() {
-            let numbered = (2..).map(|number| format!("{} #{number}", judge.judge));
-            let mut all = std::iter::once(judge.judge.clone()).chain(numbered);
-            names.extend(all.find(|name| !names.contains(name)));
-        }
-        names
+        jury::distinct(self.judges().iter().map(|judge| judge.judge.as_str()))
     }
 
     /// Whether several judges were asked.

@@ -6,6 +6,8 @@ pub mod record;
 pub mod transcripts;
 pub mod verdicts;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,8 +16,9 @@ use crate::pipeline::agreement::Agreement;
 use crate::pipeline::human::Reviews;
 use crate::pipeline::human::agreement::HumanAgreement;
 use crate::pipeline::rubric::Rubric;
-use crate::store::{Mode, Version};
-use crate::work::{World, reviews};
+use crate::pipeline::verdict;
+use crate::store::{Checkpoint, Mode, Version};
+use crate::work::{World, agreement, reviews};
 use transcripts::Transcripts;
 use verdicts::Verdicts;
 
@@ -45,7 +48,7 @@ pub enum Depth {
 }
 
 /// All that was read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Data {
     /// Today's rubric, if it can be read.
     pub rubric: Option<Rubric>,
@@ -69,6 +72,8 @@ pub struct Data {
     pub audit: Option<Value>,
     /// What could not be read.
     pub notes: Notes,
+    /// The checkpoint of the verdicts, for the reasonings that no figure needs.
+    pub assessed: Option<Arc<Checkpoint>>,
 }
 
 /// A line of the checkpoint of the conversations.
@@ -141,6 +146,8 @@ impl Data {
         let transcripts = transcripts::read(world, depth, &mut notes)?;
         let human = notes.keep(reviews::read(&world.project)).unwrap_or_default();
         let rubric_hash = rubric.as_ref().map(Rubric::hash).unwrap_or_default();
+        // Opened once: that reads all of it. One with a damaged line is an error, as everywhere.
+        let assessed = world.checkpoint(ASSESSED, Mode::Read)?;
         let verdicts = verdicts::read(world, &transcripts, rubric_hash, &human.rejected(), &mut notes)?;
         let mut data = Data {
             generated: generated(world, &mut notes)?,
@@ -154,12 +161,17 @@ impl Data {
             notes,
             agreement: None,
             human_agreement: HumanAgreement::default(),
+            assessed: None,
         };
-        data.agreement = Some(verdicts::agreement(world, &data.criteria())?);
-        if let Some(rubric) = data.rubric.as_ref().filter(|_| !data.human.is_empty()) {
-            let checkpoint = world.checkpoint(ASSESSED, Mode::Read)?;
-            data.human_agreement = reviews::agreement(&world.project, &checkpoint, rubric)?;
+        // What no judge can have written is left out of all figures.
+        let is_good = |record: &Value| verdict::check(record).is_ok();
+        let criteria = data.criteria();
+        data.agreement =
+            Some(agreement::agreement(world, &assessed, criteria.iter().map(String::as_str), is_good)?);
+        if let Some(rubric) = &data.rubric {
+            data.human_agreement = reviews::agreement(&data.human, &assessed, rubric, |_| Ok(()))?;
         }
+        data.assessed = Some(assessed);
         Ok(data)
     }
 

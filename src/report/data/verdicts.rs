@@ -9,14 +9,9 @@ use super::record::Record;
 use super::transcripts::Transcripts;
 use super::{ASSESSED, Notes, lines};
 use crate::base::Result;
-use crate::pipeline::agreement::{Agreement, Tally};
-use crate::pipeline::passing::reason;
+use crate::pipeline::passing::{TOO_SHORT, reason};
 use crate::pipeline::verdict;
-use crate::store::Mode;
-use crate::work::{World, in_order};
-
-/// The reason of a transcript that no judge has read because it is too short.
-pub const TOO_SHORT: &str = "too_short";
+use crate::work::World;
 
 /// All verdicts.
 #[derive(Debug, Default)]
@@ -49,7 +44,7 @@ pub struct Line {
 pub struct Latest {
     /// The record.
     pub record: Record,
-    /// Why it may be trained on or not: one of `pipeline::passing`'s reasons, or [`TOO_SHORT`].
+    /// Why it may be trained on or not: one of `pipeline::passing`'s reasons.
     pub reason: &'static str,
 }
 
@@ -60,7 +55,7 @@ impl Latest {
     }
 }
 
-/// Reads them. A checkpoint with a damaged line is an error, as everywhere.
+/// Reads them: all lines, where the checkpoint knows the last of each id.
 pub fn read(
     world: &World,
     transcripts: &Transcripts,
@@ -68,14 +63,12 @@ pub fn read(
     rejected: &HashSet<String>,
     notes: &mut Notes,
 ) -> Result<Verdicts> {
-    world.checkpoint(ASSESSED, Mode::Read)?;
     let make = |bytes: &[u8]| {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         verdict::check(&value)?;
         let hash = |id: &str| Ok(transcripts.hash(id));
         let reason = reason(&value, hash, rubric_hash, rejected).map_err(|error| error.to_string())?;
         let record: Record = serde_json::from_value(value).map_err(|error| error.to_string())?;
-        let reason = if record.is_too_short() { TOO_SHORT } else { reason };
         Ok(Latest { record, reason })
     };
     let mut verdicts = Verdicts::default();
@@ -96,21 +89,4 @@ fn line(latest: &Latest) -> Line {
         transcript: record.transcript_hash.clone().unwrap_or_default(),
         judged_at: record.judged_at.clone(),
     }
-}
-
-/// How far the judges agree in the last verdicts; `criteria` are in the order of the rubric.
-pub fn agreement(world: &World, criteria: &[String]) -> Result<Agreement> {
-    let checkpoint = world.checkpoint(ASSESSED, Mode::Read)?;
-    let mut tally = Tally::of(criteria.iter().map(String::as_str));
-    let make = |place: usize| {
-        world.stop.check()?;
-        checkpoint.at(place).map(|(_, entry)| checkpoint.read(&entry)).transpose()
-    };
-    in_order::run(&world.threads, in_order::cores(), 0..checkpoint.len(), make, |record| {
-        // What no judge can have written is left out of all figures.
-        let good = record.filter(|record| verdict::check(record).is_ok());
-        good.iter().for_each(|record| tally.add(record));
-        Ok(())
-    })?;
-    Ok(tally.agreement())
 }

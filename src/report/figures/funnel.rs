@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::report::data::verdicts::TOO_SHORT;
+use crate::pipeline::passing::TOO_SHORT;
 use crate::report::data::{Data, GENERATED};
 use crate::work::status::JobStatus;
 

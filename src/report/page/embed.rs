@@ -8,7 +8,6 @@ use crate::base::{Kind, Result};
 use crate::pipeline::human::mentions::mentions;
 use crate::pipeline::transcript::{Exchange, Transcript};
 use crate::report::data::{Data, Slice};
-use crate::store::Checkpoint;
 use crate::store::ids::transcript_path;
 use crate::work::World;
 
@@ -23,13 +22,7 @@ pub fn slices(data: &Data) -> Slices<'_> {
 }
 
 /// One that is gone has no exchanges, and still its verdict.
-pub fn transcript(
-    world: &World,
-    data: &Data,
-    verdicts: &Checkpoint,
-    slices: &Slices,
-    id: &str,
-) -> Result<Value> {
+pub fn transcript(world: &World, data: &Data, slices: &Slices, id: &str) -> Result<Value> {
     let path = transcript_path(id);
     let read = world.project.read_text(&path).and_then(|text| Transcript::parse(&path, &text));
     let transcript = match read {
@@ -38,8 +31,8 @@ pub fn transcript(
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Data) => gone(id),
         Err(error) => return Err(error),
     };
-    let is_judged = data.verdicts.latest.contains_key(id);
-    let record = if is_judged { verdicts.record(id)?.unwrap_or_default() } else { Value::Null };
+    let verdicts = data.assessed.as_ref().filter(|_| data.verdicts.latest.contains_key(id));
+    let record = verdicts.map(|verdicts| verdicts.record(id)).transpose()?.flatten().unwrap_or_default();
     let said: Vec<[&str; 2]> =
         transcript.exchanges.iter().map(|pair| [pair.user.as_str(), pair.assistant.as_str()]).collect();
     let slice = |slice: &&Slice| {

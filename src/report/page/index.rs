@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::facets::{Fields, facets};
+use crate::pipeline::passing::TOO_SHORT;
 use crate::report::data::Data;
-use crate::report::data::verdicts::{Latest, TOO_SHORT};
+use crate::report::data::verdicts::Latest;
 use crate::report::figures::Figures;
 
 /// The ids of all transcripts and verdicts, sorted.

@@ -14,10 +14,9 @@ use base64::Engine;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::data::{ASSESSED, Data};
+use super::data::Data;
 use super::figures::Figures;
 use crate::base::{Error, Kind, Result};
-use crate::store::Mode;
 use crate::work::{World, in_order};
 
 /// How it looks.
@@ -37,11 +36,9 @@ pub fn write(world: &World, figures: &Figures, data: &Data, out: &mut (dyn Write
     // The list works before the transcripts have been read.
     put(out, &format!("<script>{PAGE_JS}</script>\n"))?;
     let slices = embed::slices(data);
-    // Opened once: that reads all of it.
-    let verdicts = world.checkpoint(ASSESSED, Mode::Read)?;
     let make = |(place, id): (usize, &String)| {
         world.stop.check()?;
-        Ok(block(&format!("t{place}"), &embed::transcript(world, data, &verdicts, &slices, id)?))
+        Ok(block(&format!("t{place}"), &embed::transcript(world, data, &slices, id)?))
     };
     in_order::run(&world.threads, in_order::cores(), ids.iter().enumerate(), make, |text| put(out, &text))?;
     put(out, "</body>\n</html>\n")
